@@ -1,0 +1,272 @@
+"""config.toml -> frozen dataclasses. An unknown key is an error that names the known ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from corpus import names
+
+DEFAULT_SOURCE = "music21_corpus"
+
+
+@dataclass(frozen=True)
+class BeamConfig:
+    """Where the Beam stages run."""
+
+    runner: str = "local"
+    num_workers: int = 2
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Scores -> NoteSequences."""
+
+    source: str = DEFAULT_SOURCE
+    limit_per_artist: int = 0
+    files_per_shard: int = 48
+    num_readers: int = 2
+    max_file_mb: float = 16.0
+    max_memory_mb: int = 640
+    max_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class GenresConfig:
+    """Artists -> genres."""
+
+    providers: tuple[str, ...] = ("table",)
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class SubsetsConfig:
+    """Tracks -> one subset a genre, split."""
+
+    genres: tuple[str, ...] = ()
+    min_tracks: int = 10
+    min_artists: int = 10
+    eval_ratio: float = 0.10
+    test_ratio: float = 0.10
+    tracks_per_shard: int = 128
+
+
+@dataclass(frozen=True)
+class ExamplesConfig:
+    """NoteSequences -> SequenceExamples. Defaults are Magenta's for attention_rnn."""
+
+    encoding: str = "attention_rnn"
+    min_bars: int = 7
+    min_unique_pitches: int = 5
+    max_steps: int = 512
+    gap_bars: float = 1.0
+
+
+@dataclass(frozen=True)
+class VizConfig:
+    """The picture of the artist x genre matrix."""
+
+    perplexity: float = 30.0
+    max_families: int = 10
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One model a genre."""
+
+    model: str = "attention_rnn"
+    batch_size: int = 64
+    rnn_layer_sizes: tuple[int, ...] = (64, 64)
+    attn_length: int = 40
+    dropout_keep_prob: float = 0.5
+    learning_rate: float = 0.001
+    clip_norm: float = 3.0
+    num_steps: int = 200
+    eval_every: int = 50
+    checkpoint_every: int = 50
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Melodies from a trained model."""
+
+    num_outputs: int = 10
+    num_steps: int = 128
+    primer_melody: tuple[int, ...] = (60,)
+    temperature: float = 1.0
+    qpm: float = 120.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run can be told. `config.toml` documents each key."""
+
+    data: str = "data"
+    seed: int = 0
+    force: bool = False
+    beam: BeamConfig = field(default_factory=BeamConfig)
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    genres: GenresConfig = field(default_factory=GenresConfig)
+    subsets: SubsetsConfig = field(default_factory=SubsetsConfig)
+    examples: ExamplesConfig = field(default_factory=ExamplesConfig)
+    viz: VizConfig = field(default_factory=VizConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "beam.num_workers": (1, 1024),
+    "ingest.limit_per_artist": (0, float("inf")),
+    "ingest.files_per_shard": (1, 100_000),
+    "ingest.num_readers": (1, 256),
+    "ingest.max_file_mb": (0.001, 1024),
+    "ingest.max_memory_mb": (64, 65_536),
+    "ingest.max_seconds": (0.1, 3600),
+    "subsets.min_tracks": (1, float("inf")),
+    "subsets.min_artists": (3, float("inf")),
+    "subsets.eval_ratio": (0, 0.5),
+    "subsets.test_ratio": (0, 0.4),
+    "subsets.tracks_per_shard": (1, 100_000),
+    "examples.min_bars": (0, 1000),
+    "examples.min_unique_pitches": (0, 12),
+    "examples.max_steps": (2, 100_000),
+    "examples.gap_bars": (0.01, 1000),
+    "viz.perplexity": (1, 1000),
+    "viz.max_families": (1, 10),
+    "train.batch_size": (1, 65_536),
+    "train.attn_length": (1, 4096),
+    "train.dropout_keep_prob": (0.01, 1),
+    "train.learning_rate": (1e-9, 10),
+    "train.clip_norm": (1e-6, 1e6),
+    "train.num_steps": (1, 10**9),
+    "train.eval_every": (1, 10**9),
+    "train.checkpoint_every": (1, 10**9),
+    "sample.num_outputs": (1, 100_000),
+    "sample.num_steps": (2, 100_000),
+    "sample.temperature": (0.01, 100),
+    "sample.qpm": (1, 1000),
+}
+
+
+def all_keys(section: type = Config, prefix: str = "") -> list[str]:
+    """Every dotted key, in file order, for instance `ingest.source`."""
+    keys: list[str] = []
+    hints = typing.get_type_hints(section)
+    for item in dataclasses.fields(section):
+        kind = hints[item.name]
+        if dataclasses.is_dataclass(kind):
+            keys += all_keys(typing.cast(type, kind), f"{prefix}{item.name}.")
+        else:
+            keys.append(prefix + item.name)
+    return keys
+
+
+def _unknown(key: str) -> ValueError:
+    known = all_keys()
+    near = names.nearest(key, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known keys: {', '.join(known)}"
+    return ValueError(f"unknown configuration key {key!r}; {hint}")
+
+
+def _split_list(text: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in text.strip().strip("[]").split(",")]
+
+
+def _parse_text(text: str, kind: Any, key: str) -> Any:
+    """A value from --set, which is always text."""
+    if kind is bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if text.lower() not in words:
+            raise ValueError(f"{key} is true or false, not {text!r}")
+        return words[text.lower()]
+    if typing.get_origin(kind) is tuple:
+        return [item for item in _split_list(text) if item]
+    return text
+
+
+def _coerce(value: Any, kind: Any, key: str) -> Any:
+    """Checks a value against the type of its field, with the value in the message."""
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{key} is a list, not {value!r}")
+        return tuple(_coerce(item, typing.get_args(kind)[0], key) for item in value)
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str):
+        return value
+    if kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is not None and float(number) == float(value):
+            low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
+            if low <= number <= high:
+                return number
+            raise ValueError(f"{key} lies between {low:g} and {high:g}, not {value}")
+    word = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[kind]
+    raise ValueError(f"{key} is {word}, not {value!r}")
+
+
+def _build(section: type, values: Mapping[str, Any], prefix: str) -> Any:
+    hints = typing.get_type_hints(section)
+    known = {item.name for item in dataclasses.fields(section)}
+    for key in values:
+        if key not in known:
+            raise _unknown(prefix + key)
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        kind, key = hints[name], prefix + name
+        if dataclasses.is_dataclass(kind):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{key} is a section, [{key}], not a value")
+            arguments[name] = _build(typing.cast(type, kind), value, key + ".")
+        else:
+            arguments[name] = _coerce(value, kind, key)
+    return section(**arguments)
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    """Puts one `section.key=value` into the nested values."""
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    if not equals:
+        raise ValueError(f"--set takes key=value, not {setting!r}")
+    kind: Any = Config
+    *sections, last = key.split(".")
+    target = values
+    for section in sections:
+        kind = typing.get_type_hints(kind).get(section)
+        if not dataclasses.is_dataclass(kind):
+            raise _unknown(key)
+        target = target.setdefault(section, {})
+    if last not in typing.get_type_hints(kind):
+        raise _unknown(key)
+    target[last] = _parse_text(text, typing.get_type_hints(kind)[last], key)
+
+
+def load(path: str | None = None, settings: Iterable[str] = ()) -> Config:
+    """Reads a TOML file (or the defaults) and applies `section.key=value` settings in order.
+
+    Raises:
+      ValueError: a key that does not exist or a value that does not fit.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            with open(path, "rb") as file:
+                values = tomllib.load(file)
+        except OSError as error:
+            raise ValueError(f"cannot read the configuration {path}: {error.strerror}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from error
+    for setting in settings:
+        _apply(values, setting)
+    config: Config = _build(Config, values, "")
+    if config.subsets.eval_ratio + config.subsets.test_ratio > 0.8:
+        raise ValueError("subsets.eval_ratio and subsets.test_ratio leave under 20 % to train on")
+    return config

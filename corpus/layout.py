@@ -1,0 +1,81 @@
+"""Every path below DATA; the only place where a path is spelled.
+
+```
+raw/<source>/                       notesequences/            genres/
+subsets/<genre>/                    examples/<encoding>/<genre>/
+models/<model>/<genre>/             samples/<model>/<genre>/
+reports/
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from corpus import files, names
+
+REPORT = "_report.json"
+TRACKS = "tracks.parquet"
+REJECTIONS = "rejections.jsonl"
+ARTIST_GENRES = "artist_genres.parquet"
+LABELS = "labels.parquet"
+CROSSOVER_PICTURE = "crossover.png"
+CROSSOVER_TABLE = "crossover.csv"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one run. `data` is a local folder or an object-store URI."""
+
+    data: str
+
+    @property
+    def notesequences(self) -> str:
+        """What ingest writes: NoteSequence shards, tracks, rejections."""
+        return files.join(self.data, "notesequences")
+
+    @property
+    def genres(self) -> str:
+        """What the genres stage writes: one row an artist, provider and genre."""
+        return files.join(self.data, "genres")
+
+    @property
+    def subsets(self) -> str:
+        """What the subsets stage writes: a folder a genre, and the labels."""
+        return files.join(self.data, "subsets")
+
+    def examples(self, encoding: str) -> str:
+        """What the examples stage writes for one encoding: a folder a genre."""
+        return files.join(self.data, "examples", encoding)
+
+    @property
+    def reports(self) -> str:
+        """Pictures and pages."""
+        return files.join(self.data, "reports")
+
+    def model(self, model: str, genre: str) -> str:
+        """Where one genre's model is trained; `genre` is the genre's name, not its folder."""
+        return files.join(self.data, "models", model, names.slug(genre))
+
+    def bundle(self, model: str, genre: str) -> str:
+        """The one file that holds a trained model."""
+        return files.join(self.model(model, genre), f"{model}.safetensors")
+
+    def samples(self, model: str, genre: str) -> str:
+        """Where one genre's sampled MIDI files go."""
+        return files.join(self.data, "samples", model, names.slug(genre))
+
+    @property
+    def tracks_table(self) -> str:
+        """The table of everything that was read."""
+        return files.join(self.notesequences, TRACKS)
+
+    @property
+    def artist_genres_table(self) -> str:
+        """The table of who says what about which artist."""
+        return files.join(self.genres, ARTIST_GENRES)
+
+    @property
+    def labels_table(self) -> str:
+        """The table of genre labels of tracks, with their splits."""
+        return files.join(self.subsets, LABELS)

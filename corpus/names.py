@@ -1,0 +1,92 @@
+"""Names of artists and songs: one spelling to compare by, and the nearest to a miss."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz import fuzz, process
+
+_NEAR = 60.0  # rapidfuzz's ratio, 0..100: below this two names are not alike
+
+_VERSION = re.compile(r"^(?P<title>.+)\.(?P<version>\d+)$")
+_INVERTED_ARTICLE = re.compile(r"^(?P<rest>.+),\s*(?P<article>the|a|an)$", re.IGNORECASE)
+
+
+def _fold(text: str) -> str:
+    """Lower case without accents, width or punctuation; `&` and `+` read as `and`."""
+    text = unicodedata.normalize("NFKD", text).casefold()
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = text.replace("&", " and ").replace("+", " and ").replace("_", " ")
+    text = re.sub(r"[’'`´]", "", text)
+    return " ".join(re.sub(r"[^\w\s]", " ", text).split())
+
+
+def artist_key(name: str) -> str:
+    """The spelling that two writings of one artist share: `The Beatles` and `Beatles, The`.
+
+    A name of signs only (`!!!`) is its own key.
+    """
+    if inverted := _INVERTED_ARTICLE.match(name.strip()):
+        name = inverted["rest"]
+    words = _fold(name).split()
+    if len(words) > 1 and words[0] in ("the", "a", "an"):
+        words = words[1:]
+    return "".join(words) or name.strip().casefold().replace("/", "")
+
+
+def word_key(name: str) -> str:
+    """A key in which the order of the words does not count: `Collins Phil`, `Phil Collins`."""
+    return " ".join(sorted(_fold(name.replace(",", " ")).split()))
+
+
+def split_version(stem: str) -> tuple[str, str]:
+    """`Song.2` -> (`Song`, `2`): Lakh's way of numbering versions of one song."""
+    match = _VERSION.match(stem)
+    return (match["title"], match["version"]) if match else (stem, "")
+
+
+def song_key(artist: str, title: str) -> str:
+    """Key of a song family: all versions of one title by one artist."""
+    folded = _fold(title)
+    return f"{artist_key(artist)}/{folded or title}"
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names most like a missed one, best first; for messages."""
+    by_fold = {_fold(k): k for k in known}
+    scored = process.extract(
+        _fold(name), list(by_fold), scorer=fuzz.ratio, limit=count, score_cutoff=_NEAR
+    )
+    return [by_fold[key] for key, _, _ in scored]
+
+
+def listed(items: Sequence[str], limit: int = 8) -> str:
+    """Items for a message: the first few, and how many more there are."""
+    shown = ", ".join(items[:limit])
+    return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown
+
+
+def slug(name: str) -> str:
+    """A file-system name for a genre: `hip hop` -> `hip_hop`, `r&b` -> `r-and-b`.
+
+    A short hash keeps two genres apart that differ only in signs that are dropped.
+    """
+    folded = re.sub(r"[^a-z0-9 &+:-]", "", _fold_keeping_signs(name)).strip()
+    text = re.sub(r"\s+", "_", folded.replace("&", "-and-").replace("+", "-plus-"))
+    text = text.replace(":", "-").strip("-_")
+    if folded == name and text:
+        return text
+    return f"{text or 'genre'}-{hashlib.sha1(name.encode()).hexdigest()[:6]}"
+
+
+def _fold_keeping_signs(text: str) -> str:
+    text = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(c for c in text if not unicodedata.combining(c))
+
+
+def printable(path: str) -> str:
+    """A path as valid text: bytes that are no UTF-8 are shown as `\\xNN`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,148 @@
+"""The frozen records that flow between the stages, and are stored as table rows.
+
+Times are seconds, tempos quarter notes per minute (qpm), pitches MIDI numbers.
+Field names follow note_seq where it has a word for the thing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source, before anyone has opened it.
+
+    Attributes:
+      source: name of the source, for instance `clean_midi`.
+      path: path below the source's root, with forward slashes.
+      url: where the bytes are: a local path or an object-store URI.
+      num_bytes: size on disk.
+      reject_reason: set when the listing already knows that it cannot be read.
+      reject_detail: the sentence that goes with the reason.
+    """
+
+    source: str
+    path: str
+    url: str
+    num_bytes: int
+    reject_reason: str = ""
+    reject_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One score that was read; a tune book gives one track a tune.
+
+    Attributes:
+      track_id: hex SHA-1 of the path (for a tune of a book: path, `_`, tune name),
+        as note_seq's own ids are made.
+      artist: the name that genres are looked up for.
+      artist_raw: the name as the source spells it.
+      song: key of the song family; `Song.mid` and `Song.2.mid` share it.
+      programs: sorted General MIDI programs of the pitched notes.
+      duplicate_of: track_id of the first track with the same bytes, else empty.
+      shard, offset, num_bytes: where the serialized NoteSequence stands.
+    """
+
+    track_id: str
+    source: str
+    path: str
+    tune: str
+    artist: str
+    artist_raw: str
+    title: str
+    song: str
+    media: str
+    md5: str
+    num_notes: int
+    seconds: float
+    qpm: float
+    time_signature: str
+    has_drums: bool
+    has_chords: bool
+    programs: list[int]
+    duplicate_of: str
+    license: str
+    warnings: list[str]
+    shard: str
+    offset: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistGenres:
+    """One (artist, provider, genre) row: who says that this artist plays this genre."""
+
+    artist: str
+    provider: str
+    provider_id: str
+    matched_name: str
+    match_score: float
+    genre: str
+    weight: float
+    license: str
+    status: str
+    retrieved_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenreLabel:
+    """One (track, genre) row, with the split of the track in that genre's subset.
+
+    `split` is empty where the genre was not asked for.
+    """
+
+    track_id: str
+    genre: str
+    family: str
+    confidence: float
+    providers: list[str]
+    subset: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one input gave no output. `reason` is a short stable slug."""
+
+    stage: str
+    source: str
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What a stage did; written last, so its presence means that the stage finished.
+
+    Attributes:
+      inputs, outputs: counts of the stage's own unit, named in `unit`.
+      rejected: reason -> count; inputs = outputs + sum of the counts.
+      seconds: wall time of the stage.
+      output_hash: SHA-256 over `files`.
+      files: path below the stage's folder -> SHA-256 of the file.
+      details: whatever else the stage wants a reader of the report to know.
+    """
+
+    stage: str
+    unit: str
+    config_hash: str
+    input_hash: str
+    versions: dict[str, str]
+    inputs: int
+    outputs: int
+    rejected: dict[str, int]
+    seconds: float
+    output_hash: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every input ended as an output or as a rejection."""
+        return self.inputs == self.outputs + sum(self.rejected.values())

@@ -1,0 +1,134 @@
+"""Stage reports: what was done with which input, whether it is done already, a clean start.
+
+A report is written last. Its `config_hash` covers the settings that shape the
+stage's output and its `input_hash` the files that it reads, so that a stage
+whose report has both is skipped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+
+import corpus
+from corpus import files, layout, shards, tables
+from corpus.records import Rejection, StageReport
+
+_OWNED_SUFFIXES = (files.TEMPORARY_SUFFIX, ".parquet", ".mid", ".safetensors", ".csv", ".png")
+_OWNED_NAMES = (layout.REPORT, layout.REJECTIONS)
+
+logger = logging.getLogger(__name__)
+
+
+class EmptyStageError(ValueError):
+    """A stage that would give the next one nothing to work on."""
+
+
+def digest(value: object) -> str:
+    """SHA-256 of any configuration value, by its sorted JSON."""
+    text = json.dumps(tables.plain(value), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Our version and those of the packages that shape a stage's output."""
+    found = {"genremill": corpus.__version__}
+    return found | {package: metadata.version(package) for package in packages}
+
+
+def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
+    """Reason -> count, most frequent first, ties by name."""
+    counts: dict[str, int] = {}
+    for rejection in rejections:
+        counts[rejection.reason] = counts.get(rejection.reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def write(folder: str, report: StageReport) -> None:
+    """Writes a stage's report, with the hash over its files.
+
+    Raises:
+      AssertionError: the stage lost an input, which is a defect of ours.
+    """
+    assert report.adds_up, f"{report.stage}: {report.inputs} inputs do not add up: {report}"
+    whole = dataclasses.replace(report, output_hash=digest(report.files))
+    text = json.dumps(tables.plain(whole), indent=1, ensure_ascii=False)
+    files.write_bytes(files.join(folder, layout.REPORT), (text + "\n").encode())
+
+
+def read(folder: str) -> StageReport | None:
+    """The report of a finished stage, or None."""
+    path = files.join(folder, layout.REPORT)
+    if not files.exists(path):
+        return None
+    try:
+        return StageReport(**json.loads(files.read_bytes(path)))
+    except (TypeError, ValueError):
+        logger.warning("%s is not a report of this version; the stage counts as not done", path)
+        return None
+
+
+def require(folder: str, stage: str) -> StageReport:
+    """The report of the stage before.
+
+    Raises:
+      ValueError: that stage has not finished.
+    """
+    report = read(folder)
+    if report is None:
+        raise ValueError(f"{folder} holds no finished {stage}; run `make {stage}` first")
+    return report
+
+
+def done(folder: str, config_hash: str, input_hash: str, *, force: bool) -> StageReport | None:
+    """The report, if the stage has done exactly this, produced something, and still has it."""
+    report = read(folder)
+    if force or report is None or report.outputs == 0:
+        return None
+    if (report.config_hash, report.input_hash) != (config_hash, input_hash):
+        return None
+    present = set(files.list_names(folder, recursive=True))
+    return report if present.issuperset(report.files) else None
+
+
+def clear(folder: str) -> None:
+    """Removes what an earlier run of a stage left in its folder, the report first.
+
+    Only files that a stage writes are touched, so a mistaken DATA loses nothing else.
+    """
+    present = files.list_names(folder, recursive=True)
+    for name in sorted(present, key=lambda n: n != layout.REPORT):
+        base = name.rpartition("/")[2]
+        owned = base in _OWNED_NAMES or base.endswith(_OWNED_SUFFIXES)
+        if owned or shards.SHARD_NAME.match(base):
+            files.delete(files.join(folder, name))
+    files.delete_empty_folders(folder)
+
+
+def fail_if_empty(report: StageReport, advice: str) -> None:
+    """Raises:
+    EmptyStageError: the stage has no output; the message has the counts and the advice.
+    """
+    if report.outputs:
+        return
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
+    counted = f"{report.inputs} {report.unit}" + (f": {reasons}" if reasons else "")
+    raise EmptyStageError(f"{report.stage} produced nothing from {counted}. {advice}")
+
+
+def summary_line(report: StageReport) -> Mapping[str, str]:
+    """One row of the stage table: everything as text."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
+    return {
+        "stage": report.stage,
+        "unit": report.unit,
+        "inputs": str(report.inputs),
+        "outputs": str(report.outputs),
+        "rejected": str(sum(report.rejected.values())),
+        "reasons": reasons or "-",
+        "seconds": f"{report.seconds:.1f}",
+    }

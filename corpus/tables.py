@@ -1,0 +1,75 @@
+"""Tables on disk: Parquet for records, JSONL for rejections. Same rows, same bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus import files
+from corpus.records import Rejection
+
+Record = TypeVar("Record")
+
+_ARROW_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    list[int]: pa.list_(pa.int64()),
+    list[str]: pa.list_(pa.string()),
+}
+
+
+def schema_of(record_type: type) -> pa.Schema:
+    """The Arrow schema of a record dataclass, one column a field, in field order."""
+    hints = typing.get_type_hints(record_type)
+    fields = dataclasses.fields(record_type)
+    return pa.schema([(f.name, _ARROW_TYPES[hints[f.name]]) for f in fields])
+
+
+def write_table(path: str, rows: Sequence[Record], record_type: type[Record]) -> str:
+    """Writes records as one Parquet file, atomically; returns its SHA-256."""
+    schema = schema_of(record_type)
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd")
+    return files.write_bytes(path, buffer.getvalue())
+
+
+def read_table(path: str, record_type: type[Record]) -> list[Record]:
+    """Reads the records of a Parquet file that `write_table` wrote."""
+    with files.open_seekable(path) as file:
+        table = pq.read_table(file, columns=schema_of(record_type).names)
+    return [record_type(**row) for row in table.to_pylist()]
+
+
+def write_rejections(path: str, rejections: Iterable[Rejection]) -> str:
+    """Writes rejections as JSON lines, atomically; returns the file's SHA-256."""
+    lines = (json.dumps(dataclasses.asdict(r), ensure_ascii=False) + "\n" for r in rejections)
+    return files.write_bytes(path, "".join(lines).encode("utf-8"))
+
+
+def read_rejections(path: str) -> list[Rejection]:
+    """Reads what `write_rejections` wrote; no file means no rejections."""
+    if not files.exists(path):
+        return []
+    return [Rejection(**json.loads(line)) for line in files.read_bytes(path).splitlines()]
+
+
+def plain(value: object) -> object:
+    """A JSON-ready copy of a configuration value (dataclasses, tuples, dicts inside)."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict | types.MappingProxyType):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,19 @@
+"""`python -m pipelines.examples`: Encodes every subset as training examples."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from corpus import command
+from corpus.stages.examples import ExamplesStage
+from pipelines.run import run_stage
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the stage; returns the exit code."""
+    return run_stage(ExamplesStage, "Encodes every subset as training examples.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,19 @@
+"""`python -m pipelines.ingest`: Reads every score of SOURCE into NoteSequence shards and a table of tracks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from corpus import command
+from corpus.stages.ingest import IngestStage
+from pipelines.run import run_stage
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the stage; returns the exit code."""
+    return run_stage(IngestStage, "Reads every score of SOURCE into NoteSequence shards and a table of tracks.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
