@@ -93,10 +93,11 @@ def announce(report: StageReport, *, skipped: bool) -> None:
         f"{report.stage}: {state}: {row['inputs']} {report.unit} -> "
         f"{row['outputs']} used{rejected}"
     )
-    for note in _notes(report):
+    for note in notes(report):
         print(f"  note: {note}")
 
 
-def _notes(report: StageReport) -> list[str]:
-    notes = report.details.get("notes", [])
-    return [str(note) for note in notes] if isinstance(notes, list) else []
+def notes(report: StageReport) -> list[str]:
+    """What a stage wants its user to know, in sentences."""
+    said = report.details.get("notes", [])
+    return [str(note) for note in said] if isinstance(said, list) else []

@@ -1,0 +1,1 @@
+"""Per-genre models in plain PyTorch: train, sample."""

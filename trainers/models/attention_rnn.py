@@ -1,0 +1,193 @@
+"""Magenta's attention_rnn: LSTM layers, the first of which attends to its own last outputs.
+
+The cell is TensorFlow 1's AttentionCellWrapper around BasicLSTMCell, as Magenta's
+events_rnn_graph builds it:
+
+    x'  = W1 [x, a] + b1                     a: attention of the step before
+    c,h = BasicLSTM(x', c, h)                gates i j f o, forget bias 1
+    s_k = v . tanh(K o_k + W3 [c, h] + b3)   o_k: the last attn_length outputs,
+    a   = sum_k softmax(s)_k o_k             zeros before the first
+    o   = W2 [h, a] + b2
+
+Each layer's output is dropped out while training. Initialisation is Glorot uniform
+with zero biases, TensorFlow's default.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from corpus.config import TrainConfig
+from trainers.models.attention_scan import FORGET_BIAS, Weights, attention_scan
+
+
+class AttentionState(NamedTuple):
+    """State of the attention layer: memory, hidden [B, n]; attention [B, n]; window [B, L, n]."""
+
+    memory: Tensor
+    hidden: Tensor
+    attention: Tensor
+    window: Tensor
+    features: Tensor
+
+
+class RnnState(NamedTuple):
+    """State of the whole model: the attention layer, and (h, c) of each plain layer."""
+
+    first: AttentionState
+    rest: tuple[tuple[Tensor, Tensor], ...]
+
+
+def _glorot(*shape: int) -> nn.Parameter:
+    fan_in, fan_out = (shape[0], shape[-1])
+    limit = math.sqrt(6.0 / (fan_in + fan_out))
+    return nn.Parameter(torch.empty(*shape).uniform_(-limit, limit))
+
+
+class AttentionLstm(nn.Module):
+    """One LSTM layer that attends to its own last `attn_length` outputs."""
+
+    def __init__(self, input_size: int, num_units: int, attn_length: int) -> None:
+        super().__init__()
+        self.num_units = num_units
+        self.attn_length = attn_length
+        self.input_kernel = _glorot(input_size + num_units, input_size)  # W1
+        self.input_bias = nn.Parameter(torch.zeros(input_size))
+        self.lstm_kernel = _glorot(input_size + num_units, 4 * num_units)
+        self.lstm_bias = nn.Parameter(torch.zeros(4 * num_units))
+        self.query_kernel = _glorot(2 * num_units, num_units)  # W3
+        self.query_bias = nn.Parameter(torch.zeros(num_units))
+        self.feature_kernel = _glorot(num_units, num_units)  # K
+        self.score_vector = _glorot(num_units)  # v
+        self.output_kernel = _glorot(2 * num_units, num_units)  # W2
+        self.output_bias = nn.Parameter(torch.zeros(num_units))
+
+    def initial_state(self, batch_size: int) -> AttentionState:
+        """Zeros."""
+        flat = torch.zeros(batch_size, self.num_units)
+        window = torch.zeros(batch_size, self.attn_length, self.num_units)
+        return AttentionState(flat, flat, flat, window, window)
+
+    def _gates_of_inputs(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(gates [..., 4n] of inputs [..., input_size], kernel from the state to the gates).
+
+        W1 has no nonlinearity behind it, so what does not depend on the state is done at once.
+        """
+        input_size = inputs.shape[-1]
+        x_kernel, attention_kernel = self.input_kernel.split([input_size, self.num_units])
+        in_kernel, hidden_kernel = self.lstm_kernel.split([input_size, self.num_units])
+        bias = self.input_bias @ in_kernel + self.lstm_bias
+        state_kernel = torch.cat([attention_kernel @ in_kernel, hidden_kernel])
+        return inputs @ (x_kernel @ in_kernel) + bias, state_kernel
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs [B, T, n] of inputs [B, T, input_size], from a zero state."""
+        gates_of_inputs, state_kernel = self._gates_of_inputs(inputs)
+        weights = Weights(
+            state=state_kernel,
+            query=self.query_kernel,
+            query_bias=self.query_bias,
+            feature=self.feature_kernel,
+            score=self.score_vector,
+            output=self.output_kernel,
+            output_bias=self.output_bias,
+        )
+        return attention_scan(
+            gates_of_inputs.transpose(0, 1).contiguous(), self.attn_length, weights
+        )
+
+    def step(self, inputs: Tensor, state: AttentionState) -> tuple[Tensor, AttentionState]:
+        """Output [B, n] of one step's inputs [B, input_size], and the next state."""
+        gates_of_input, state_kernel = self._gates_of_inputs(inputs)
+        return self._step(gates_of_input, state_kernel, state)
+
+    def _step(
+        self, gates_of_input: Tensor, state_kernel: Tensor, state: AttentionState
+    ) -> tuple[Tensor, AttentionState]:
+        memory, hidden, attention, window, features = state
+        gates = torch.addmm(gates_of_input, torch.cat([attention, hidden], 1), state_kernel)
+        take, new, forget, give = gates.chunk(4, 1)
+        memory = memory * torch.sigmoid(forget + FORGET_BIAS) + torch.sigmoid(take) * new.tanh()
+        hidden = memory.tanh() * torch.sigmoid(give)
+        query = torch.addmm(self.query_bias, torch.cat([memory, hidden], 1), self.query_kernel)
+        scores = torch.tanh(features + query.unsqueeze(1)) @ self.score_vector
+        attention = torch.bmm(F.softmax(scores, 1).unsqueeze(1), window).squeeze(1)
+        output = torch.addmm(
+            self.output_bias, torch.cat([hidden, attention], 1), self.output_kernel
+        )
+        feature = output @ self.feature_kernel
+        return output, AttentionState(
+            memory, hidden, attention, _push(window, output), _push(features, feature)
+        )
+
+
+def _push(window: Tensor, newest: Tensor) -> Tensor:
+    """The window [B, L, n] without its oldest row, with the newest behind."""
+    return torch.cat([window[:, 1:], newest.unsqueeze(1)], 1)
+
+
+def _plain_lstm(input_size: int, num_units: int) -> nn.LSTM:
+    """A BasicLSTM layer: Glorot over the joint kernel, zero biases but the forget gate's 1."""
+    lstm = nn.LSTM(input_size, num_units, batch_first=True)
+    joint = _glorot(input_size + num_units, 4 * num_units).detach().T
+    with torch.no_grad():
+        lstm.weight_ih_l0.copy_(joint[:, :input_size])
+        lstm.weight_hh_l0.copy_(joint[:, input_size:])
+        lstm.bias_ih_l0.zero_()
+        lstm.bias_hh_l0.zero_()
+        lstm.bias_ih_l0[num_units : 2 * num_units] = FORGET_BIAS
+    return lstm
+
+
+class AttentionRnn(nn.Module):
+    """Input vectors -> logits of the next event's label."""
+
+    encoding = "attention_rnn"
+
+    def __init__(self, config: TrainConfig, input_size: int, num_classes: int) -> None:
+        super().__init__()
+        first, *rest = config.rnn_layer_sizes
+        self.keep_prob = config.dropout_keep_prob
+        self.first = AttentionLstm(input_size, first, config.attn_length)
+        self.rest = nn.ModuleList()
+        size = first
+        for num_units in rest:
+            self.rest.append(_plain_lstm(size, num_units))
+            size = num_units
+        self.logits_kernel = _glorot(size, num_classes)
+        self.logits_bias = nn.Parameter(torch.zeros(num_classes))
+
+    def initial_state(self, batch_size: int) -> RnnState:
+        """Zeros, for a batch."""
+        rest = []
+        for lstm in self.rest:
+            assert isinstance(lstm, nn.LSTM)
+            zeros = torch.zeros(1, batch_size, lstm.hidden_size)
+            rest.append((zeros, zeros))
+        return RnnState(self.first.initial_state(batch_size), tuple(rest))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits [B, T, num_classes] of inputs [B, T, input_size], from a zero state."""
+        output = self._drop(self.first(inputs))
+        for lstm in self.rest:
+            output = self._drop(lstm(output)[0])
+        return output @ self.logits_kernel + self.logits_bias
+
+    def step(self, inputs: Tensor, state: RnnState) -> tuple[Tensor, RnnState]:
+        """Logits [B, num_classes] of one step's inputs [B, input_size], and the next state."""
+        output, first = self.first.step(inputs, state.first)
+        rest = []
+        for lstm, layer_state in zip(self.rest, state.rest, strict=True):
+            output, after = lstm(output.unsqueeze(1), layer_state)
+            output = output.squeeze(1)
+            rest.append(after)
+        logits = output @ self.logits_kernel + self.logits_bias
+        return logits, RnnState(first, tuple(rest))
+
+    def _drop(self, output: Tensor) -> Tensor:
+        return F.dropout(output, 1.0 - self.keep_prob, self.training)
