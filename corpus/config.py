@@ -71,7 +71,7 @@ class VizConfig:
     """The picture of the artist x genre matrix."""
 
     perplexity: float = 30.0
-    max_families: int = 10
+    max_families: int = 9
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "examples.max_steps": (2, 100_000),
     "examples.gap_bars": (0.01, 1000),
     "viz.perplexity": (1, 1000),
-    "viz.max_families": (1, 10),
+    "viz.max_families": (1, 9),
     "train.batch_size": (1, 65_536),
     "train.attn_length": (1, 4096),
     "train.dropout_keep_prob": (0.01, 1),

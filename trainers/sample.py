@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from note_seq import midi_io
 from tqdm import tqdm
 
 from corpus import command, files, names, reports
 from corpus.config import Config, SampleConfig
-from corpus.encodings.melody import KeyMelodyEncoding
+from corpus.encodings import Encoding, open_encoding, to_midi
 from corpus.layout import Layout
 from corpus.records import StageReport
 from trainers import bundle, engine
+from trainers.data import example_genres
 from trainers.models import SequenceModel, make_model, require_model
 
 Events = npt.NDArray[np.int64]
 
 
-def load_model(path: str, encoding: KeyMelodyEncoding) -> tuple[SequenceModel, bundle.BundleInfo]:
+def load_model(path: str, encoding: Encoding) -> tuple[SequenceModel, bundle.BundleInfo]:
     """A trained model, ready to sample.
 
     Raises:
@@ -48,7 +47,7 @@ def load_model(path: str, encoding: KeyMelodyEncoding) -> tuple[SequenceModel, b
 
 @torch.no_grad()
 def sample_events(
-    model: SequenceModel, encoding: KeyMelodyEncoding, primer: Events, config: SampleConfig, seed: int
+    model: SequenceModel, encoding: Encoding, primer: Events, config: SampleConfig, seed: int
 ) -> list[Events]:
     """Samples `num_outputs` sequences of `num_steps` events, primer included, side by side.
 
@@ -81,7 +80,7 @@ class Job:
         self.genre = genre
         self.layout = Layout(config.data)
         self.folder = self.layout.samples(config.train.model, genre)
-        self.encoding = KeyMelodyEncoding(config.examples)
+        self.encoding = open_encoding(config.examples)
         self.model_hash = model_report.output_hash
         settings = [config.sample, config.seed, reports.versions("torch", "note-seq")]
         self.config_hash = reports.digest(settings)
@@ -110,7 +109,7 @@ class Job:
                 continue
             sequence = self.encoding.transpose(sequence, -moved_by)
             name = f"{names.slug(self.genre)}_{number:02d}.mid"
-            written[name] = files.write_bytes(files.join(self.folder, name), _midi(sequence))
+            written[name] = files.write_bytes(files.join(self.folder, name), to_midi(sequence))
         report = StageReport(
             stage="sample",
             unit="melodies",
@@ -132,24 +131,19 @@ class Job:
         return int(reports.digest([self.config.seed, self.genre])[:12], 16)
 
 
-def _midi(sequence: object) -> bytes:
-    buffer = io.BytesIO()
-    midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
-    return buffer.getvalue()
-
-
 def trained_genres(config: Config) -> dict[str, StageReport]:
-    """Genre -> report of its training.
+    """Genre -> report of its training, for the genres that the examples stage has now.
 
     Raises:
       ValueError: nothing has been trained.
     """
     require_model(config.train.model)
     root = files.join(config.data, "models", config.train.model)
+    known = example_genres(config)
     found: dict[str, StageReport] = {}
     for folder in files.list_folders(root):
         report = reports.read(files.join(root, folder))
-        if report is not None:
+        if report is not None and report.details["genre"] in known:
             found[str(report.details["genre"])] = report
     if not found:
         raise ValueError(f"{root} holds no trained model; run `make train` first")

@@ -6,6 +6,7 @@ An encoding cuts pieces out of a NoteSequence, writes each as a list of event cl
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from note_seq import midi_io
 
 from corpus.config import ExamplesConfig
 from corpus.encodings.melody import KeyMelodyEncoding
@@ -50,6 +52,12 @@ class Encoding(Protocol):
     def labels(self, events: Events) -> npt.NDArray[np.int64]:
         """The label of each event, shape [num_steps]."""
 
+    def primer(self, melody_events: Sequence[int]) -> tuple[Events, int]:
+        """(event classes, semitones it was moved by) of a primer. Raises ValueError."""
+
+    def transpose(self, sequence: Any, semitones: int) -> Any:
+        """Moves every note of a NoteSequence."""
+
     def label_to_event(self, label: int, events: Events) -> int:
         """The event class that a label means after the given events."""
 
@@ -60,6 +68,13 @@ class Encoded:
 
     examples: list[Events] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+
+
+def to_midi(sequence: Any) -> bytes:
+    """A NoteSequence as a Standard MIDI file."""
+    buffer = io.BytesIO()
+    midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
+    return buffer.getvalue()
 
 
 ENCODINGS: dict[str, Callable[[ExamplesConfig], Encoding]] = {"attention_rnn": KeyMelodyEncoding}

@@ -15,6 +15,7 @@ input, O(steps^2); `inputs` is the same vectors in O(steps), which a test compar
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,7 +125,7 @@ class KeyMelodyEncoding:
         """The NoteSequence of a melody, velocity 100, program 0, beginning at 0 s."""
         return melodies_lib.Melody(_to_values(events).tolist()).to_sequence(qpm=qpm)
 
-    def primer(self, melody_events: tuple[int, ...]) -> tuple[Events, int]:
+    def primer(self, melody_events: Sequence[int]) -> tuple[Events, int]:
         """(event classes, semitones it was moved by) of a primer in Magenta's melody events.
 
         The primer is moved to C and into the range that the model knows, as Magenta does;

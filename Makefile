@@ -1,0 +1,109 @@
+# GenreMill. `make` prints the targets. Variables go on to the configuration (config.toml).
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+DATA   ?= data
+CONFIG ?= config.toml
+# Genres trained side by side.
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+RUNNER ?= local
+BEAM_FLAGS ?=
+# Further settings, for instance SET="--set train.num_steps=1000".
+SET    ?=
+DEMO_GENRES ?= baroque,irish folk,chinese traditional
+
+# Values reach the shell through the environment, so quotes and spaces in names are safe.
+export DATA CONFIG RUNNER SOURCE GENRE_TABLE GENRES MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+export PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
+
+RUN = $(VENV)/bin/python -m
+SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
+  $${SOURCE:+--set "ingest.source=$$SOURCE"} \
+  $${GENRE_TABLE:+--set "genres.table=$$GENRE_TABLE"} \
+  $${GENRES:+--set "subsets.genres=$$GENRES"} \
+  $${MODEL:+--set "train.model=$$MODEL"} \
+  $${ENCODING:+--set "examples.encoding=$$ENCODING"} \
+  $${SEED:+--set "seed=$$SEED"} \
+  $${FORCE:+--set "force=$$FORCE"} $$SET
+BEAM = $${BEAM_FLAGS:+-- $$BEAM_FLAGS}
+USER_EXTRAS = demo,train,viz
+DEV_EXTRAS  = demo,train,viz,gcp,dev
+STAGES = ingest genres subsets examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow check \
+  format lock clean
+
+help: ## print this list
+	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [GENRES=\"metal,hip hop\"] [MODEL=name]"
+	@echo "            [DATA=folder] [RUNNER=local|multiprocess|dataflow] [FORCE=1] [SEED=0]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r name text; do printf '  %-12s %s\n' $$name "$$text"; done
+
+demo: export DATA := $(if $(filter file,$(origin DATA)),demo,$(DATA))
+demo: export SOURCE := music21_corpus
+demo: export GENRES := $(DEMO_GENRES)
+demo: ## install everything and run the whole road on the embedded default corpus
+	@$(MAKE) --no-print-directory all SET="--set ingest.limit_per_artist=120 $$SET"
+
+all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per genre
+	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
+	@$(MAKE) --no-print-directory -j$(JOBS) train
+	@$(MAKE) --no-print-directory sample
+	@echo; $(MAKE) --no-print-directory report
+
+ingest: ## read every score of SOURCE: NoteSequences, a table of tracks, rejections
+genres: ## look up the genres of every artist in GENRE_TABLE
+subsets: ## make a subset of NoteSequences for each of GENRES, split three ways
+examples: ## encode every subset as training examples
+$(STAGES): $(VENV)/user
+	@$(RUN) pipelines.$@ $(SETTINGS) $(BEAM)
+
+viz: $(VENV)/user ## draw how genres cross over: PCA and t-SNE of artists by genres
+	@$(RUN) viz.crossover $(SETTINGS)
+
+train: $(VENV)/user ## train MODEL for each genre; make -j2 train runs two side by side
+	@genres=$$($(RUN) trainers.train $(SETTINGS) --list) && \
+	  $(MAKE) --no-print-directory $$(for genre in $$genres; do echo train@$$genre; done)
+
+train@%: $(VENV)/user
+	@OMP_NUM_THREADS=1 $(RUN) trainers.train $(SETTINGS) --genre "$*"
+
+sample: $(VENV)/user ## sample melodies of every trained genre as MIDI files
+	@$(RUN) trainers.sample $(SETTINGS)
+
+report: $(VENV)/user ## print what every stage did, and where the results lie
+	@$(RUN) viz.report $(SETTINGS)
+
+install: $(VENV)/user ## make the virtual environment and install GenreMill into it
+
+doctor: $(VENV)/user ## check the installation
+	@$(RUN) corpus.doctor
+
+test: $(VENV)/dev ## run the test suite
+	@$(RUN) pytest -n $(JOBS) -m "not slow"
+
+test-slow: $(VENV)/dev ## run every test, the slow ones too
+	@$(RUN) pytest -n $(JOBS)
+
+check: $(VENV)/dev ## ruff and mypy
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+format: $(VENV)/dev ## let ruff format the code
+	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
+
+lock: $(VENV)/dev ## write the versions that are installed here into constraints.txt
+	@$(VENV)/bin/pip freeze --exclude-editable --exclude genremill | sed 's/+cpu//' > constraints.txt
+
+clean: ## remove the virtual environment and what tools leave (never DATA)
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/user: setup.py pyproject.toml constraints.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e ".[$(USER_EXTRAS)]"
+	@touch $@
+
+$(VENV)/dev: setup.py pyproject.toml constraints.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e ".[$(DEV_EXTRAS)]"
+	@touch $@ $(VENV)/user
