@@ -14,7 +14,6 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, so quotes and spaces in names are safe.
 export DATA CONFIG RUNNER SOURCE GENRE_TABLE GENRES MODEL ENCODING FORCE SEED SET BEAM_FLAGS
-export PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
 
 RUN = $(VENV)/bin/python -m
 SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \

@@ -110,7 +110,7 @@ def _notes(chosen: Sequence[Subset], min_tracks: int) -> list[str]:
             )
         elif subset.unit != splits.BY_ARTIST:
             notes.append(
-                f"{subset.name}: {subset.num_artists} artists are too few to split by artist; "
+                f"{subset.name}: too few artists ({subset.num_artists}) to split by artist; "
                 f"split by {subset.unit}, so one artist may stand on two sides"
             )
     return notes
