@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus import files, genres, names, reports
@@ -80,7 +81,7 @@ def _split_genres(value: Any) -> list[str]:
 def _read_entries(path: str) -> list[_Entry]:
     try:
         rows = list(_rows(path))
-    except (OSError, UnicodeDecodeError, pq.lib.ArrowInvalid) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise ValueError(f"cannot read the genre table {path}: {error}") from error
     column = next((c for c in _NAME_COLUMNS if any(c in row for row in rows)), None)
     if column is None or not any("genres" in row for row in rows):

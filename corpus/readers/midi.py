@@ -23,6 +23,7 @@ _HEADER = struct.Struct(">4sIHHH")
 
 # Parts of the messages of mido and pretty_midi -> the reason and words for a musician.
 _CAUSES = (
+    ("MemoryError", "too_much_memory", "reading it takes more memory than is allowed"),
     ("largest tick", "too_long", "an event lies so far out that the file must be damaged"),
     ("data byte must be in range", "damaged_midi", "a data byte is over 127: the file is damaged"),
     ("Could not decode key", "bad_key_signature", "a key signature that does not exist"),

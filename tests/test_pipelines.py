@@ -1,0 +1,188 @@
+"""The Beam stages as a user starts them: runners, kills, restarts, messages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from corpus import reports
+from tests import makers
+from tests.fake_gcs import serve
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("ingest", "genres", "subsets", "examples")
+ARTISTS = {f"Band {i}": 4 for i in range(12)}
+
+
+def start(module: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    process = start(module, *arguments, **environment)
+    out, err = process.communicate(timeout=240)
+    return subprocess.CompletedProcess([module], process.returncode, out, err)
+
+
+def settings(corpus: Path, data: Path, *more: str) -> list[str]:
+    """The --set flags of a run over the corpus."""
+    values = [
+        f"data={data}",
+        f"ingest.source={corpus / 'scores'}",
+        "ingest.files_per_shard=6",
+        f"genres.table={corpus / 'table.jsonl'}",
+        "subsets.genres=rock,disco",
+        "subsets.tracks_per_shard=6",
+        *more,
+    ]
+    return [part for value in values for part in ("--set", value)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corpus")
+    source = makers.write_source(root / "scores", ARTISTS)
+    (source / "Band 0" / "broken.mid").write_bytes(b"MThd")
+    genres = {a: ["rock", "disco"] if i % 2 else ["rock"] for i, a in enumerate(ARTISTS)}
+    makers.write_table(root / "table.jsonl", genres)
+    return root
+
+
+def hashes(data: Path) -> dict[str, str]:
+    """SHA-256 of everything but the reports, which hold seconds."""
+    return {
+        str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(data.rglob("*"))
+        if path.is_file() and path.name != "_report.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path) -> Path:
+    """A run on the local runner."""
+    data = corpus / "undisturbed"
+    for stage in STAGES:
+        result = run(f"pipelines.{stage}", *settings(corpus, data))
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        assert " -> " in result.stdout
+    return data
+
+
+def test_a_second_run_skips(corpus: Path, undisturbed: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in undisturbed.rglob("*")}
+    for stage in STAGES:
+        result = run(f"pipelines.{stage}", *settings(corpus, undisturbed))
+        assert "already done" in result.stdout
+    assert before == {p: p.stat().st_mtime_ns for p in undisturbed.rglob("*")}
+
+
+def test_worker_processes_write_the_same_bytes(corpus: Path, undisturbed: Path) -> None:
+    data = corpus / "multiprocess"
+    for stage in STAGES:
+        result = run(
+            f"pipelines.{stage}", *settings(corpus, data, "beam.runner=multiprocess")
+        )
+        assert result.returncode == 0, result.stderr
+    assert hashes(data) == hashes(undisturbed)
+
+
+@pytest.mark.parametrize("stage", ["ingest", "examples"])
+def test_kill_and_start_again_gives_the_same_bytes(
+    corpus: Path, undisturbed: Path, stage: str
+) -> None:
+    data = corpus / f"killed-{stage}"
+    arguments = settings(corpus, data)
+    folder = {"ingest": "notesequences", "examples": "examples/attention_rnn"}[stage]
+    for earlier in STAGES[: STAGES.index(stage)]:
+        assert run(f"pipelines.{earlier}", *arguments).returncode == 0
+    process = start(f"pipelines.{stage}", *arguments)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if list((data / folder).rglob("*.tfrecord")):
+            break
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (data / folder / "_report.json").exists(), "it was too quick to be killed"
+    # What a run of an older version, or of more shards, may have left.
+    (data / folder / "train-00007-of-00099.tfrecord").write_bytes(b"stale")
+    (data / folder / ".x.00ff.partial").write_bytes(b"half")
+    for later in STAGES[STAGES.index(stage) :]:
+        assert run(f"pipelines.{later}", *arguments).returncode == 0
+    assert hashes(data) == hashes(undisturbed)
+    assert not list(data.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "more", "part"),
+    [
+        ("ingest", ["ingest.source=/no/such/folder"], "/no/such/folder"),
+        ("ingest", ["ingest.sorce=x"], "ingest.source"),
+        ("ingest", ["beam.runner=spark"], "known: local, multiprocess, dataflow"),
+        ("genres", ["genres.table=/no/table.jsonl"], "/no/table.jsonl"),
+        ("genres", ["genres.providers=oracle"], "known: table"),
+        ("subsets", ["subsets.genres=rokc"], "nearest: rock"),
+        ("subsets", ["subsets.genres="], "Most common here: rock"),
+        ("examples", ["examples.encoding=x"], "known: attention_rnn"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(
+    corpus: Path, undisturbed: Path, stage: str, more: list[str], part: str
+) -> None:
+    result = run(f"pipelines.{stage}", *settings(corpus, undisturbed, *more))
+    assert result.returncode == 2
+    assert part in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert hashes(undisturbed)
+
+
+def test_a_folder_of_unreadable_files_fails_with_counts(tmp_path: Path) -> None:
+    (tmp_path / "scores" / "A").mkdir(parents=True)
+    (tmp_path / "scores" / "A" / "x.mid").write_bytes(b"")
+    result = run("pipelines.ingest", *settings(tmp_path, tmp_path / "data"))
+    assert result.returncode == 2
+    assert "1 scores: 1 empty_file" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_broken_inputs_are_accounted_for(tmp_path: Path) -> None:
+    (tmp_path / "scores").symlink_to(makers.GOLDEN / "broken_inputs")
+    result = run("pipelines.ingest", *settings(tmp_path, tmp_path / "data"))
+    assert result.returncode == 0, result.stderr
+    report = reports.read(str(tmp_path / "data" / "notesequences"))
+    assert report is not None
+    assert (report.inputs, report.outputs) == (18, 9)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_template_is_built_without_a_network(tmp_path: Path, stage: str) -> None:
+    pytest.importorskip("google.cloud.storage", reason="needs the gcp extra")
+    template = tmp_path / "template.json"
+    with serve() as url:
+        result = run(
+            f"pipelines.{stage}",
+            "--set", "beam.runner=dataflow", "--set", f"data={tmp_path / 'none'}", "--",
+            "--project=p", "--region=us-central1", "--temp_location=gs://b/tmp", "--no_auth",
+            f"--dataflow_endpoint={url}", f"--template_location={template}",
+            STORAGE_EMULATOR_HOST=url,
+        )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert template.stat().st_size > 1000
+    assert stage.title() in template.read_text() or "pipeline" in template.read_text()

@@ -1,0 +1,199 @@
+"""The stages without Beam, on small corpora."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from note_seq.protobuf import music_pb2
+
+from corpus import example_proto, files, names, reports, shards, tables
+from corpus.config import Config
+from corpus.layout import Layout
+from corpus.records import SPLITS, ArtistGenres, GenreLabel, StageReport, Track
+from corpus.stages import Stage
+from corpus.stages.examples import ExamplesStage
+from corpus.stages.genres import GenresStage
+from corpus.stages.ingest import IngestStage
+from corpus.stages.subsets import SubsetsStage
+from tests import makers
+
+ARTISTS = {f"Band {i}": 3 for i in range(12)} | {"Solo": 2, "Nobody": 1, "Unheard": 1}
+GENRES = {
+    **{f"Band {i}": ["rock", "disco"] if i % 3 else ["rock"] for i in range(12)},
+    "Solo": ["jazz"],
+    "Nobody": [],
+}
+STAGES = (IngestStage, GenresStage, SubsetsStage, ExamplesStage)
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A finished run over a small corpus with some files that cannot be read."""
+    root = tmp_path_factory.mktemp("road")
+    source = makers.write_source(root / "scores", ARTISTS)
+    (source / "Solo" / "notes.txt").write_text("hello")
+    (source / "Solo" / "broken.mid").write_bytes(b"MThd")
+    song = (source / "Band 0" / "Song 0.mid").read_bytes()
+    (source / "Band 0" / "Song 0.2.mid").write_bytes(makers.melody(40))
+    (source / "Unheard" / "copy.mid").write_bytes(song)
+    table = makers.write_table(root / "table.jsonl", GENRES)
+    config = makers.config_for(
+        root / "data", source, table, genres=("rock", "disco", "jazz"), min_artists=10
+    )
+    for stage in STAGES:
+        makers.run_in_loop(stage(config))
+    return config
+
+
+def report_of(stage: Stage) -> StageReport:  # type: ignore[type-arg]
+    report = reports.read(stage.folder)
+    assert report is not None
+    return report
+
+
+def test_every_row_adds_up_and_says_why(road: Config) -> None:
+    found = {stage.name: report_of(stage(road)) for stage in STAGES}
+    assert all(report.adds_up for report in found.values())
+    ingest, genres, subsets, examples = found.values()
+    assert (ingest.inputs, ingest.outputs) == (44, 42)
+    assert ingest.rejected == {"not_a_score": 1, "truncated": 1}
+    assert ingest.details["duplicates"] == 1
+    assert (genres.inputs, genres.outputs) == (15, 13)
+    assert genres.rejected == {"no_genres": 1, "no_match": 1}
+    assert subsets.inputs == 42
+    assert subsets.rejected == {"artist_without_genre": 2, "duplicate": 1, "genre_too_small": 2}
+    assert "jazz" in " ".join(map(str, subsets.details["notes"]))  # type: ignore[call-overload]
+    assert examples.inputs == 37 + 24
+
+
+def test_tracks_point_at_their_note_sequences(road: Config) -> None:
+    tracks = tables.read_table(Layout(road.data).tracks_table, Track)
+    for track in tracks:
+        path = files.join(Layout(road.data).notesequences, track.shard)
+        (record,) = shards.read_records_at(path, [track.offset])
+        sequence = music_pb2.NoteSequence.FromString(record)
+        assert sequence.id == f"/id/midi/scores/{track.track_id}"
+        assert len(sequence.notes) == track.num_notes == 64
+        assert sequence.filename == track.path
+    by_path = {track.path: track for track in tracks}
+    one, two = by_path["Band 0/Song 0.mid"], by_path["Band 0/Song 0.2.mid"]
+    assert one.song == two.song
+    assert by_path["Unheard/copy.mid"].duplicate_of == one.track_id
+
+
+def test_subsets_hold_their_tracks_and_keep_families_together(road: Config) -> None:
+    place = Layout(road.data)
+    tracks = {t.track_id: t for t in tables.read_table(place.tracks_table, Track)}
+    labels = tables.read_table(place.labels_table, GenreLabel)
+    for genre in ("rock", "disco"):
+        wanted = {a for a, found in GENRES.items() if genre in found}
+        seen: dict[str, str] = {}
+        for split in SPLITS:
+            for path in shards.list_shards(files.join(place.subsets, names.slug(genre)), split):
+                for record in shards.read_shard(path):
+                    seen[music_pb2.NoteSequence.FromString(record).id.rpartition("/")[2]] = split
+        assert {tracks[t].artist for t in seen} == wanted
+        expected = {row.track_id: row.split for row in labels if row.subset == genre}
+        assert seen == expected
+        sides: dict[str, set[str]] = {}
+        for track_id, split in seen.items():
+            sides.setdefault(tracks[track_id].song, set()).add(split)
+        assert all(len(s) == 1 for s in sides.values())
+
+
+def test_examples_carry_genre_track_and_split(road: Config) -> None:
+    place = Layout(road.data)
+    labels = tables.read_table(place.labels_table, GenreLabel)
+    split_of = {(row.subset, row.track_id): row.split for row in labels}
+    count = 0
+    for genre in ("rock", "disco"):
+        folder = files.join(place.examples("attention_rnn"), names.slug(genre))
+        for split in SPLITS:
+            for path in shards.list_shards(folder, split):
+                for record in shards.read_shard(path):
+                    example = example_proto.parse(record)
+                    assert (example.genre, example.split) == (genre, split)
+                    assert split_of[genre, example.track_id] == split
+                    count += 1
+    counted = report_of(ExamplesStage(road)).details["examples"]
+    assert isinstance(counted, dict)
+    assert count == sum(n for by_split in counted.values() for n in by_split.values())
+
+
+def test_a_finished_stage_is_done_until_something_changes(road: Config) -> None:
+    assert all(stage(road).done() for stage in STAGES)
+    assert IngestStage(dataclasses.replace(road, force=True)).done() is None
+    assert SubsetsStage(dataclasses.replace(road, seed=1)).done() is None
+    other = dataclasses.replace(road.subsets, genres=("disco",))
+    assert SubsetsStage(dataclasses.replace(road, subsets=other)).done() is None
+    local = dataclasses.replace(road.beam, runner="multiprocess")
+    assert IngestStage(dataclasses.replace(road, beam=local)).done()
+
+
+def test_a_stage_that_lost_a_shard_is_not_done(road: Config, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(road.data, tmp_path / "data")
+    moved = dataclasses.replace(road, data=str(tmp_path / "data"))
+    stage = IngestStage(moved)
+    assert stage.done()
+    (tmp_path / "data" / "notesequences" / "notesequences-00000-of-00009.tfrecord").unlink()
+    assert stage.done() is None
+
+
+def test_clearing_touches_nothing_of_the_users(tmp_path: Path) -> None:
+    for name in ("thesis.pdf", "song.txt", "_report.json", ".x.partial", "train-00000-of-00001.tfrecord"):
+        (tmp_path / name).write_text("x")
+    reports.clear(str(tmp_path))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["song.txt", "thesis.pdf"]
+
+
+def test_an_unknown_genre_is_named_before_any_work(road: Config) -> None:
+    wrong = dataclasses.replace(road.subsets, genres=("rokc",))
+    with pytest.raises(ValueError, match="nearest: rock"):
+        SubsetsStage(dataclasses.replace(road, subsets=wrong)).plan()
+    none = dataclasses.replace(road.subsets, genres=())
+    with pytest.raises(ValueError, match="Most common here: rock"):
+        SubsetsStage(dataclasses.replace(road, subsets=none)).plan()
+
+
+def test_a_stage_without_its_predecessor_says_which(tmp_path: Path) -> None:
+    config = Config(data=str(tmp_path))
+    for stage, before in ((GenresStage, "ingest"), (SubsetsStage, "ingest"), (ExamplesStage, "subsets")):
+        with pytest.raises(ValueError, match=f"run `make {before}` first"):
+            stage(config).input_hash()
+
+
+def test_an_empty_stage_explains_itself(tmp_path: Path) -> None:
+    source = tmp_path / "s"
+    (source / "A").mkdir(parents=True)
+    (source / "A" / "x.mid").write_bytes(b"")
+    stage = IngestStage(makers.config_for(tmp_path / "d", source))
+    makers.run_in_loop(stage)
+    report = report_of(stage)
+    assert stage.done() is None
+    with pytest.raises(reports.EmptyStageError, match="1 scores: 1 empty_file"):
+        reports.fail_if_empty(report, stage.advice)
+
+
+def test_artists_nobody_knows_come_with_the_nearest_names(tmp_path: Path) -> None:
+    source = makers.write_source(tmp_path / "s", {"Metalica": 1})
+    table = makers.write_table(tmp_path / "t.jsonl", {"Metallica": ["metal"]})
+    config = makers.config_for(tmp_path / "d", source, table)
+    makers.run_in_loop(IngestStage(config))
+    makers.run_in_loop(GenresStage(config))
+    (rejection,) = tables.read_rejections(f"{config.data}/genres/rejections.jsonl")
+    assert rejection.reason == "no_match"
+    assert "nearest names: Metallica" in rejection.detail
+    rows = tables.read_table(Layout(config.data).artist_genres_table, ArtistGenres)
+    assert [row.status for row in rows] == ["no_match"]
+
+
+def test_files_that_are_too_big_are_rejected_unread(tmp_path: Path) -> None:
+    source = makers.write_source(tmp_path / "s", {"A": 1})
+    config = makers.config_for(tmp_path / "d", source)
+    small = dataclasses.replace(config.ingest, max_file_mb=0.0005)
+    (result,) = makers.run_in_loop(IngestStage(dataclasses.replace(config, ingest=small)))
+    assert [r.reason for r in result.rejections] == ["too_big"]
