@@ -22,6 +22,7 @@ EXTRAS = {
     "dev": [
         "hypothesis==6.170.15",
         "mypy==2.4.1",
+        "pandas-stubs==3.1.1.261029",
         "pytest==9.2.0",
         "pytest-xdist==3.8.0",
         "ruff==0.17.5",
@@ -36,7 +37,9 @@ setup(
     description="Genre-labelled MIDI training corpora, and a model for each genre",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
-    packages=find_packages(include=["corpus", "corpus.*", "pipelines", "viz", "trainers", "trainers.*"]),
+    packages=find_packages(
+        include=["corpus", "corpus.*", "pipelines", "viz", "trainers", "trainers.*"]
+    ),
     package_data={"corpus": ["*.toml"], "corpus.sources": ["*.csv"]},
     install_requires=INSTALL,
     extras_require=EXTRAS,

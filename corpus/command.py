@@ -90,8 +90,7 @@ def announce(report: StageReport, *, skipped: bool) -> None:
     state = "already done" if skipped else f"done in {row['seconds']} s"
     rejected = f", {row['rejected']} rejected ({row['reasons']})" if report.rejected else ""
     print(
-        f"{report.stage}: {state}: {row['inputs']} {report.unit} -> "
-        f"{row['outputs']} used{rejected}"
+        f"{report.stage}: {state}: {row['inputs']} {report.unit} -> {row['outputs']} used{rejected}"
     )
     for note in notes(report):
         print(f"  note: {note}")

@@ -1,4 +1,4 @@
-"""`python -m pipelines.examples`: Encodes every subset as training examples."""
+"""`python -m pipelines.examples`: the examples stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.run import run_stage
 
 def main(argv: Sequence[str]) -> int:
     """Runs the stage; returns the exit code."""
-    return run_stage(ExamplesStage, "Encodes every subset as training examples.", argv)
+    return run_stage(ExamplesStage, argv)
 
 
 if __name__ == "__main__":

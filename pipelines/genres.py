@@ -1,4 +1,4 @@
-"""`python -m pipelines.genres`: Looks up the genres of every artist."""
+"""`python -m pipelines.genres`: the genres stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.run import run_stage
 
 def main(argv: Sequence[str]) -> int:
     """Runs the stage; returns the exit code."""
-    return run_stage(GenresStage, "Looks up the genres of every artist.", argv)
+    return run_stage(GenresStage, argv)
 
 
 if __name__ == "__main__":

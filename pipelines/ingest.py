@@ -1,4 +1,4 @@
-"""`python -m pipelines.ingest`: Reads every score of SOURCE into NoteSequence shards and a table of tracks."""
+"""`python -m pipelines.ingest`: the ingest stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.run import run_stage
 
 def main(argv: Sequence[str]) -> int:
     """Runs the stage; returns the exit code."""
-    return run_stage(IngestStage, "Reads every score of SOURCE into NoteSequence shards and a table of tracks.", argv)
+    return run_stage(IngestStage, argv)
 
 
 if __name__ == "__main__":

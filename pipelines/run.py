@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 from tqdm import tqdm
 
-from corpus import command, config, files, reports
+from corpus import command, files, reports
 from corpus.stages import Stage
 from pipelines import options
 from pipelines.transforms import RunStage
@@ -27,16 +26,17 @@ def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
 @contextlib.contextmanager
 def _progress(stage: Stage[Any]) -> Iterator[None]:
     """A bar over the finished shards, whatever process or machine writes them."""
-    if not sys.stderr.isatty():
+    if not options.show_progress():
         yield
         return
     ended = threading.Event()
-    with tqdm(total=len(stage.plan()), desc=stage.name, unit="shard", leave=False) as bar:
+    total = len(stage.plan())
+    with tqdm(total=total, desc=stage.name, unit="shard", leave=False) as bar:
 
         def watch() -> None:
             while not ended.wait(_POLL_SECONDS):
                 names = files.list_names(stage.folder, recursive=True)
-                bar.n = min(sum(name.endswith(".tfrecord") for name in names), bar.total)
+                bar.n = min(sum(name.endswith(".tfrecord") for name in names), total)
                 bar.refresh()
 
         thread = threading.Thread(target=watch, daemon=True)
@@ -70,16 +70,14 @@ def _launch(stage: Stage[Any], arguments: options.StageArguments) -> int:
     return 0
 
 
-def run_stage(
-    make_stage: Callable[[config.Config], Stage[Any]], description: str, argv: Sequence[str]
-) -> int:
+def run_stage(make_stage: type[Stage[Any]], argv: Sequence[str]) -> int:
     """A stage's whole command line.
 
     Raises:
       ValueError: what a user can mend; the message has the value and the next step.
     """
-    name = getattr(make_stage, "name", "stage")
-    arguments = options.parse(name, description, argv)
+    description = (make_stage.__doc__ or "").strip()
+    arguments = options.parse(make_stage.name, description, argv)
     stage = make_stage(arguments.config)
     if not arguments.waits:
         return _launch(stage, arguments)

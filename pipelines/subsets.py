@@ -1,4 +1,4 @@
-"""`python -m pipelines.subsets`: Makes one subset of NoteSequences a genre, split into train, validation and test."""
+"""`python -m pipelines.subsets`: the subsets stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.run import run_stage
 
 def main(argv: Sequence[str]) -> int:
     """Runs the stage; returns the exit code."""
-    return run_stage(SubsetsStage, "Makes one subset of NoteSequences a genre, split into train, validation and test.", argv)
+    return run_stage(SubsetsStage, argv)
 
 
 if __name__ == "__main__":

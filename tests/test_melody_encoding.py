@@ -67,7 +67,9 @@ def test_every_label_is_an_event_from_the_first_step_on() -> None:
 
 
 def test_decode_gives_back_the_melody() -> None:
-    (melody,) = ENCODING.encode(readers.read_score(makers.melody(1), "a.mid", "t")[0].sequence).examples
+    (melody,) = ENCODING.encode(
+        readers.read_score(makers.melody(1), "a.mid", "t")[0].sequence
+    ).examples
     again = ENCODING.encode(ENCODING.decode(melody, 120.0)).examples
     assert [e.tolist() for e in again] == [melody.tolist()]
 

@@ -22,9 +22,7 @@ def test_one_artist_one_key(one: str, other: str) -> None:
     assert names.artist_key(one) == names.artist_key(other)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("Air", "Air Supply"), ("ABC", "ABBA"), ("!!!", "???")]
-)
+@pytest.mark.parametrize(("one", "other"), [("Air", "Air Supply"), ("ABC", "ABBA"), ("!!!", "???")])
 def test_two_artists_two_keys(one: str, other: str) -> None:
     assert names.artist_key(one) != names.artist_key(other)
     assert names.artist_key(one)

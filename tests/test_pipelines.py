@@ -95,9 +95,7 @@ def test_a_second_run_skips(corpus: Path, undisturbed: Path) -> None:
 def test_worker_processes_write_the_same_bytes(corpus: Path, undisturbed: Path) -> None:
     data = corpus / "multiprocess"
     for stage in STAGES:
-        result = run(
-            f"pipelines.{stage}", *settings(corpus, data, "beam.runner=multiprocess")
-        )
+        result = run(f"pipelines.{stage}", *settings(corpus, data, "beam.runner=multiprocess"))
         assert result.returncode == 0, result.stderr
     assert hashes(data) == hashes(undisturbed)
 

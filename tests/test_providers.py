@@ -97,5 +97,7 @@ def test_our_own_table_knows_every_artist_of_the_embedded_corpus() -> None:
     artists = {source.artist_and_title(file.path)[0] for file in source.list_files()}
     assert len(artists) > 45
     assert {a for a in artists if provider.lookup(a)[0].status != genres.FOUND} == set()
-    crossovers = [a for a in artists if len({genres.family_of(r.genre) for r in provider.lookup(a)}) > 1]
+    crossovers = [
+        a for a in artists if len({genres.family_of(r.genre) for r in provider.lookup(a)}) > 1
+    ]
     assert len(crossovers) >= 5

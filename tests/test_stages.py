@@ -144,7 +144,13 @@ def test_a_stage_that_lost_a_shard_is_not_done(road: Config, tmp_path: Path) -> 
 
 
 def test_clearing_touches_nothing_of_the_users(tmp_path: Path) -> None:
-    for name in ("thesis.pdf", "song.txt", "_report.json", ".x.partial", "train-00000-of-00001.tfrecord"):
+    for name in (
+        "thesis.pdf",
+        "song.txt",
+        "_report.json",
+        ".x.partial",
+        "train-00000-of-00001.tfrecord",
+    ):
         (tmp_path / name).write_text("x")
     reports.clear(str(tmp_path))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["song.txt", "thesis.pdf"]
@@ -161,7 +167,11 @@ def test_an_unknown_genre_is_named_before_any_work(road: Config) -> None:
 
 def test_a_stage_without_its_predecessor_says_which(tmp_path: Path) -> None:
     config = Config(data=str(tmp_path))
-    for stage, before in ((GenresStage, "ingest"), (SubsetsStage, "ingest"), (ExamplesStage, "subsets")):
+    for stage, before in (
+        (GenresStage, "ingest"),
+        (SubsetsStage, "ingest"),
+        (ExamplesStage, "subsets"),
+    ):
         with pytest.raises(ValueError, match=f"run `make {before}` first"):
             stage(config).input_hash()
 

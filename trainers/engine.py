@@ -130,7 +130,7 @@ def fit(
         batch = stream.batch(progress.step, encoding)
         loss = batch_loss(model, batch)
         adam.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         clip_each(model, config.clip_norm)
         adam.optimizer.step()
         value = float(loss.detach())

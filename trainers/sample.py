@@ -87,9 +87,7 @@ class Job:
 
     def done(self) -> StageReport | None:
         """The report of an earlier run that did exactly this."""
-        return reports.done(
-            self.folder, self.config_hash, self.model_hash, force=self.config.force
-        )
+        return reports.done(self.folder, self.config_hash, self.model_hash, force=self.config.force)
 
     def run(self) -> StageReport:
         """Samples, writes the MIDI files and the report."""
@@ -158,11 +156,7 @@ def main(argv: Sequence[str]) -> int:
     config = command.load_config(arguments)
     torch.set_num_threads(1)
     trained = trained_genres(config)
-    wanted = [
-        genre
-        for genre in trained
-        if arguments.genre in (None, genre, names.slug(genre))
-    ]
+    wanted = [genre for genre in trained if arguments.genre in (None, genre, names.slug(genre))]
     if not wanted:
         raise ValueError(
             f"no trained model of genre {arguments.genre!r}; there are: {', '.join(trained)}"

@@ -7,16 +7,16 @@ how `make train` starts one job a genre side by side.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from corpus import command, files, names, reports
+from corpus import command, files, names, reports, tables
 from corpus.config import Config
 from corpus.encodings import Encoding, open_encoding
 from corpus.layout import Layout
@@ -73,7 +73,7 @@ class Job:
                 "num_events": self.encoding.num_events,
                 "encoding_version": self.encoding.version,
             },
-            train=dict(dataclasses.asdict(self.config.train)),
+            train=cast(dict[str, Any], tables.plain(self.config.train)),
             genre=self.genre,
             corpus_hash=self.corpus_hash,
             seed=self.config.seed,

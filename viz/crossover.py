@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -52,6 +53,8 @@ def project_pca(matrix: Points) -> Points:
     """The first two principal components, shape [artists, 2]; zeros where there are fewer."""
     size = min(2, *matrix.shape)
     points = np.zeros((len(matrix), 2))
+    if len(matrix) == 1:
+        return points
     points[:, :size] = PCA(size, svd_solver="full").fit_transform(matrix)
     return points
 
@@ -62,9 +65,9 @@ def project_tsne(matrix: Points, perplexity: float, seed: int) -> Points:
     The perplexity is lowered to a third of the artists where there are few.
     """
     allowed = min(perplexity, (len(matrix) - 1) / 3)
-    initial = project_pca(matrix)
-    spread = initial[:, 0].std()
-    initial = initial / spread * 1e-4 if spread > 0 else "random"
+    start = project_pca(matrix)
+    spread = float(start[:, 0].std())
+    initial: Points | str = start / spread * 1e-4 if spread > 0 else "random"
     with threadpool_limits(1):
         model = TSNE(perplexity=allowed, init=initial, random_state=seed, n_jobs=1)
         points: Points = model.fit_transform(matrix).astype(np.float64)
@@ -123,7 +126,7 @@ def _scatter(axes: Axes, frame: pd.DataFrame, name: str, shown: Sequence[str]) -
                 zorder=1 if rest else 2,
             )
     if len(frame) <= _MAX_NAMED_POINTS:
-        for artist, x, y in zip(frame["artist"], frame[f"{name}_x"], frame[f"{name}_y"], strict=True):
+        for artist, x, y in frame[["artist", f"{name}_x", f"{name}_y"]].itertuples(index=False):
             axes.annotate(
                 str(artist).replace("$", r"\$"),
                 (x, y),
@@ -159,7 +162,10 @@ def draw(frame: pd.DataFrame, max_families: int) -> bytes:
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=8)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        with warnings.catch_warnings():
+            # A sign that the font lacks is drawn as a box; that is no news for the user.
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 

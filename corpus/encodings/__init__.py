@@ -38,7 +38,7 @@ class Encoding(Protocol):
     num_events: int
     num_classes: int
     input_size: int
-    reasons: Sequence[str]
+    reasons: tuple[str, ...]
 
     def encode(self, sequence: Any) -> Encoded:
         """Every example of a NoteSequence, and what was dropped."""

@@ -60,7 +60,13 @@ class KeyMelodyEncoding:
     num_events = _NOTE_RANGE + _NUM_SPECIAL
     num_classes = _NOTE_RANGE + _NUM_SPECIAL + len(LOOKBACKS)
     input_size = _NOTE_RANGE + 2 + 1 + 1 + len(LOOKBACKS) + COUNTER_BITS + 1 + 2 * _NUM_KEYS
-    reasons = ("no_melody_notes", "unusable_meter", "polyphonic", "too_short", "too_few_pitches")
+    reasons: tuple[str, ...] = (
+        "no_melody_notes",
+        "unusable_meter",
+        "polyphonic",
+        "too_short",
+        "too_few_pitches",
+    )
 
     def __init__(self, config: ExamplesConfig) -> None:
         self._config = config
@@ -216,19 +222,23 @@ class KeyMelodyEncoding:
 
 
 def _to_classes(melody: melodies_lib.Melody) -> Events:
-    values = np.array(list(melody), dtype=np.int64)
-    return np.where(values >= 0, values - MIN_NOTE, values) + _NUM_SPECIAL
+    values: Events = np.array(list(melody), dtype=np.int64)
+    values[values >= 0] -= MIN_NOTE
+    values += _NUM_SPECIAL
+    return values
 
 
 def _to_values(events: Events) -> Events:
     """note_seq's melody events of event classes."""
-    values = np.asarray(events, dtype=np.int64) - _NUM_SPECIAL
-    return np.where(values >= 0, values + MIN_NOTE, values)
+    values: Events = np.asarray(events, dtype=np.int64) - _NUM_SPECIAL
+    values[values >= 0] += MIN_NOTE
+    return values
 
 
 def _last_true(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Index of the last True at or before each step; -1 where there is none yet."""
-    return np.maximum.accumulate(np.where(mask, np.arange(len(mask)), -1))
+    last: npt.NDArray[np.int64] = np.maximum.accumulate(np.where(mask, np.arange(len(mask)), -1))
+    return last
 
 
 def _repeats(values: Events, lookback: int) -> npt.NDArray[np.bool_]:

@@ -97,7 +97,9 @@ class GuardedReader:
             return self._receive(process, deadline)
         except TimeoutError:
             self.close()
-            return [ReadResult.rejected("too_slow", f"reading it took over {self._max_seconds:g} s")]
+            return [
+                ReadResult.rejected("too_slow", f"reading it took over {self._max_seconds:g} s")
+            ]
         except (EOFError, BrokenPipeError):
             self.close()
             return [ReadResult.rejected("reader_crashed", "the reader died of this file")]
@@ -157,7 +159,11 @@ class GuardedReader:
         scores = self._receive_header(process, deadline)["scores"]
         if sum(facts.get("num_bytes", 0) for facts in scores) > _MAX_ANSWER_BYTES:
             self.close()
-            return [ReadResult.rejected("too_big", f"makes more than {_MAX_ANSWER_BYTES >> 30} GB of notes")]
+            return [
+                ReadResult.rejected(
+                    "too_big", f"makes more than {_MAX_ANSWER_BYTES >> 30} GB of notes"
+                )
+            ]
         return [
             ReadResult(facts, self._read(process, facts.get("num_bytes", 0), deadline))
             for facts in scores

@@ -34,7 +34,7 @@ class _Document(musicxml_parser.MusicXMLDocument):  # type: ignore[misc]
         return filename
 
 
-def _refuse_entity(*_: Any) -> None:
+def _refuse_entity(*_: Any) -> int:
     raise ReadError("unsafe_xml", "the XML declares entities, which a score never needs")
 
 

@@ -118,7 +118,7 @@ class ExamplesStage(Stage[ExamplesPlan]):
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         counted = total_counts(results)
         examples: dict[str, Counter[str]] = {
-            genre: Counter({split: 0 for split in SPLITS}) for genre in self._subsets().values()
+            genre: Counter(dict.fromkeys(SPLITS, 0)) for genre in self._subsets().values()
         }
         for key, number in counted.items():
             genre, split = key.split("\t")

@@ -62,10 +62,8 @@ def _make_track(
     facts = score.facts
     artist_raw, stem = source.artist_and_title(file.path)
     artist_raw = artist_raw or facts["composer"] or source.name
-    if score.tune:
-        title = facts["title"] or f"{stem} {score.tune}"
-    else:
-        title = names.split_version(stem)[0]
+    of_tune = facts["title"] or f"{stem} {score.tune}"
+    title = of_tune if score.tune else names.split_version(stem)[0]
     return Track(
         track_id=facts["track_id"],
         source=file.source,

@@ -139,9 +139,7 @@ class SubsetsStage(Stage[SubsetPlan]):
         tracks = tables.read_table(self.layout.tracks_table, Track)
         rows = tables.read_table(self.layout.artist_genres_table, ArtistGenres)
         labels = label_tracks(tracks, rows)
-        return tracks, labels, choose_subsets(
-            tracks, labels, self.config.subsets, self.config.seed
-        )
+        return tracks, labels, choose_subsets(tracks, labels, self.config.subsets, self.config.seed)
 
     def plan(self) -> list[SubsetPlan]:
         tracks, _, chosen = self._load()

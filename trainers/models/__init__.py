@@ -29,9 +29,7 @@ class SequenceModel(Protocol):
 
 
 # name -> (config, input size, number of classes) -> model
-MODELS: dict[str, Callable[[TrainConfig, int, int], AttentionRnn]] = {
-    "attention_rnn": AttentionRnn
-}
+MODELS: dict[str, Callable[[TrainConfig, int, int], AttentionRnn]] = {"attention_rnn": AttentionRnn}
 
 
 def make_model(config: TrainConfig, input_size: int, num_classes: int) -> AttentionRnn:

@@ -79,8 +79,8 @@ class AttentionLstm(nn.Module):
         W1 has no nonlinearity behind it, so what does not depend on the state is done at once.
         """
         input_size = inputs.shape[-1]
-        x_kernel, attention_kernel = self.input_kernel.split([input_size, self.num_units])
-        in_kernel, hidden_kernel = self.lstm_kernel.split([input_size, self.num_units])
+        x_kernel, attention_kernel = self.input_kernel[:input_size], self.input_kernel[input_size:]
+        in_kernel, hidden_kernel = self.lstm_kernel[:input_size], self.lstm_kernel[input_size:]
         bias = self.input_bias @ in_kernel + self.lstm_bias
         state_kernel = torch.cat([attention_kernel @ in_kernel, hidden_kernel])
         return inputs @ (x_kernel @ in_kernel) + bias, state_kernel
@@ -135,12 +135,13 @@ def _plain_lstm(input_size: int, num_units: int) -> nn.LSTM:
     """A BasicLSTM layer: Glorot over the joint kernel, zero biases but the forget gate's 1."""
     lstm = nn.LSTM(input_size, num_units, batch_first=True)
     joint = _glorot(input_size + num_units, 4 * num_units).detach().T
-    with torch.no_grad():
-        lstm.weight_ih_l0.copy_(joint[:, :input_size])
-        lstm.weight_hh_l0.copy_(joint[:, input_size:])
-        lstm.bias_ih_l0.zero_()
-        lstm.bias_hh_l0.zero_()
-        lstm.bias_ih_l0[num_units : 2 * num_units] = FORGET_BIAS
+    bias = torch.zeros(4 * num_units)
+    bias[num_units : 2 * num_units] = FORGET_BIAS
+    lstm.weight_ih_l0 = nn.Parameter(joint[:, :input_size].contiguous())
+    lstm.weight_hh_l0 = nn.Parameter(joint[:, input_size:].contiguous())
+    lstm.bias_ih_l0 = nn.Parameter(bias)
+    lstm.bias_hh_l0 = nn.Parameter(torch.zeros(4 * num_units))
+    lstm.flatten_parameters()
     return lstm
 
 

@@ -177,9 +177,7 @@ def _weight_gradients(
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, gates_of_inputs: Tensor, length: int, *weights: Tensor
-    ) -> Tensor:
+    def forward(ctx: FunctionCtx, gates_of_inputs: Tensor, length: int, *weights: Tensor) -> Tensor:
         trace = _forward(gates_of_inputs, length, Weights(*weights))
         ctx.save_for_backward(*weights, *trace)
         return trace.outputs[:, length:].clone()
@@ -201,5 +199,5 @@ def attention_scan(gates_of_inputs: Tensor, length: int, weights: Weights) -> Te
         biases included, but for the forget gate's constant 1.
       length: how many of its own outputs the layer attends to.
     """
-    outputs: Tensor = _Scan.apply(gates_of_inputs, length, *weights)
+    outputs: Tensor = _Scan.apply(gates_of_inputs, length, *weights)  # type: ignore[no-untyped-call]
     return outputs
