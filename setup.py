@@ -22,7 +22,7 @@ EXTRAS = {
     "dev": [
         "hypothesis==6.170.15",
         "mypy==2.4.1",
-        "pandas-stubs==3.1.1.261029",
+        "pandas-stubs==3.1.0.261029",
         "pytest==9.2.0",
         "pytest-xdist==3.8.0",
         "ruff==0.17.5",
