@@ -126,18 +126,25 @@ def _scatter(axes: Axes, frame: pd.DataFrame, name: str, shown: Sequence[str]) -
                 zorder=1 if rest else 2,
             )
     if len(frame) <= _MAX_NAMED_POINTS:
-        for artist, x, y in frame[["artist", f"{name}_x", f"{name}_y"]].itertuples(index=False):
-            axes.annotate(
-                str(artist).replace("$", r"\$"),
-                (x, y),
-                xytext=(3, 3),
-                textcoords="offset points",
-                fontsize=5,
-                color="#444444",
-            )
+        _name_points(axes, frame, name)
     axes.margins(0.08)
     axes.tick_params(labelsize=7, color="#999999")
     axes.grid(color="#EEEEEE", zorder=0)
+
+
+def _name_points(axes: Axes, frame: pd.DataFrame, name: str) -> None:
+    """Writes each artist beside its point; artists on one spot share one name."""
+    for (x, y), mine in frame.groupby([f"{name}_x", f"{name}_y"], sort=False):
+        first, *others = mine["artist"]
+        text = f"{first} and {len(others)} more" if others else str(first)
+        axes.annotate(
+            text.replace("$", r"\$"),
+            (x, y),
+            xytext=(4, 3),
+            textcoords="offset points",
+            fontsize=5,
+            color="#444444",
+        )
 
 
 def draw(frame: pd.DataFrame, max_families: int) -> bytes:
