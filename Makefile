@@ -46,6 +46,8 @@ demo: ## install everything and run the whole road on the embedded default corpu
 	@$(MAKE) --no-print-directory all SET="--set ingest.limit_per_artist=120 $$SET"
 
 all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per genre
+	@$(RUN) corpus.preflight $(SETTINGS)
+	@$(RUN) trainers.train $(SETTINGS) --check
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
 	@$(MAKE) --no-print-directory -j$(JOBS) train
 	@$(MAKE) --no-print-directory sample

@@ -21,6 +21,7 @@ COMMANDS = (
     "trainers.train",
     "trainers.sample",
     "corpus.doctor",
+    "corpus.preflight",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from note_seq.protobuf import music_pb2
 
-from corpus import example_proto, files, names, reports, shards, tables
+from corpus import example_proto, files, names, preflight, reports, shards, tables
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import SPLITS, ArtistGenres, GenreLabel, StageReport, Track
@@ -163,6 +163,16 @@ def test_an_unknown_genre_is_named_before_any_work(road: Config) -> None:
     none = dataclasses.replace(road.subsets, genres=())
     with pytest.raises(ValueError, match="Most common here: rock"):
         SubsetsStage(dataclasses.replace(road, subsets=none)).plan()
+
+
+def test_preflight_says_early_what_would_go_wrong_late(road: Config) -> None:
+    assert preflight.check(road).endswith("subsets: rock, disco, jazz")
+    wrong = dataclasses.replace(road.subsets, genres=("rokc",))
+    with pytest.raises(ValueError, match="nearest: rock"):
+        preflight.check(dataclasses.replace(road, subsets=wrong))
+    nothing = dataclasses.replace(road.genres, table="")
+    with pytest.raises(ValueError, match="no genre table"):
+        preflight.check(dataclasses.replace(road, genres=nothing))
 
 
 def test_a_stage_without_its_predecessor_says_which(tmp_path: Path) -> None:

@@ -275,8 +275,14 @@ def main(argv: Sequence[str]) -> int:
     what.add_argument(
         "--list", action="store_true", help="print the genres to train (default: train one)"
     )
+    what.add_argument(
+        "--check", action="store_true", help="only check that the model exists (default: train)"
+    )
     arguments = parser.parse_args(argv)
     config = command.load_config(arguments)
+    if arguments.check:
+        require_model(config.train.model)
+        return 0
     if arguments.list:
         return _list(config)
     torch.set_num_threads(1)

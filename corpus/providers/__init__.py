@@ -25,6 +25,9 @@ class Provider(Protocol):
     def nearest(self, artist: str) -> list[str]:
         """Names that this provider knows and that look like the artist's, for messages."""
 
+    def all_genres(self) -> set[str]:
+        """Every genre that the provider may answer with."""
+
     def content_hash(self) -> str:
         """Changes when the provider would answer differently."""
 

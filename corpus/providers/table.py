@@ -163,6 +163,10 @@ class TableProvider:
         known = (entry.name for entries in self._by_key.values() for entry in entries)
         return names.nearest(artist, known)
 
+    def all_genres(self) -> set[str]:
+        """Every genre in the table."""
+        return {g for found in self._by_key.values() for entry in found for g in entry.genres}
+
     def content_hash(self) -> str:
         """Hash over the table's names, genres and licenses."""
         entries = (entry for found in self._by_key.values() for entry in found)
