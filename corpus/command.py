@@ -13,6 +13,7 @@ from corpus.records import StageReport
 
 DEFAULT_CONFIG = "config.toml"
 USAGE_EXIT = 2
+TRACEBACK = "GENREMILL_TRACEBACK"  # environment variable: show where an error comes from
 
 _COLUMNS = ("stage", "unit", "inputs", "outputs", "rejected", "seconds", "reasons")
 
@@ -48,6 +49,10 @@ def load_config(arguments: argparse.Namespace) -> config.Config:
     return config.load(path, arguments.set)
 
 
+class RunError(RuntimeError):
+    """A run that failed for a reason of its surroundings: a full disk, a file that vanished."""
+
+
 def run(main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
     """Runs a command; what a user can cause ends as one clear line and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -55,8 +60,8 @@ def run(main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None)
         return main(sys.argv[1:] if argv is None else argv)
     except BrokenPipeError:
         return 0
-    except (ValueError, OSError) as error:
-        if os.environ.get("GENREMILL_TRACEBACK"):
+    except (ValueError, OSError, RunError) as error:
+        if os.environ.get(TRACEBACK):
             raise
         print(f"error: {error}", file=sys.stderr)
         return USAGE_EXIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ class IngestConfig:
     files_per_shard: int = 48
     num_readers: int = 2
     max_file_mb: float = 16.0
-    max_memory_mb: int = 640
+    max_memory_mb: int = 320
     max_seconds: float = 60.0
 
 
@@ -118,7 +119,12 @@ class Config:
     sample: SampleConfig = field(default_factory=SampleConfig)
 
 
+_NEVER_EMPTY = ("data", "ingest.source", "genres.providers", "train.rnn_layer_sizes")
+_PATHS = ("data", "ingest.source", "genres.table")
+
 _LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "train.rnn_layer_sizes": (1, 65_536),
     "beam.num_workers": (1, 1024),
     "ingest.limit_per_artist": (0, float("inf")),
     "ingest.files_per_shard": (1, 100_000),
@@ -134,7 +140,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "examples.min_bars": (0, 1000),
     "examples.min_unique_pitches": (0, 12),
     "examples.max_steps": (2, 100_000),
-    "examples.gap_bars": (0.01, 1000),
+    "examples.gap_bars": (1, 1000),
     "viz.perplexity": (1, 1000),
     "viz.max_families": (1, 9),
     "train.batch_size": (1, 65_536),
@@ -197,13 +203,13 @@ def _coerce(value: Any, kind: Any, key: str) -> Any:
     if kind is bool and isinstance(value, bool):
         return value
     if kind is str and isinstance(value, str):
-        return value
+        return os.path.expanduser(value) if key in _PATHS else value
     if kind in (int, float) and not isinstance(value, bool):
         try:
             number = kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = None
-        if number is not None and float(number) == float(value):
+        if number is not None and str(number) not in ("nan", "inf") and number == float(value):
             low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
             if low <= number <= high:
                 return number
@@ -227,6 +233,8 @@ def _build(section: type, values: Mapping[str, Any], prefix: str) -> Any:
             arguments[name] = _build(typing.cast(type, kind), value, key + ".")
         else:
             arguments[name] = _coerce(value, kind, key)
+            if key in _NEVER_EMPTY and not arguments[name]:
+                raise ValueError(f"{key} is empty; give it a value, or leave it to its default")
     return section(**arguments)
 
 
@@ -244,6 +252,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         if not dataclasses.is_dataclass(kind):
             raise _unknown(key)
         target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            raise ValueError(f"{section} is a section, [{section}], not a value")
     if last not in typing.get_type_hints(kind):
         raise _unknown(key)
     target[last] = _parse_text(text, typing.get_type_hints(kind)[last], key)

@@ -8,6 +8,14 @@ from collections.abc import Iterable
 from corpus.records import Track
 
 
+def first_of_each(tracks: Iterable[Track]) -> list[Track]:
+    """The tracks without those that repeat the bytes of an earlier one among them."""
+    first: dict[str, Track] = {}
+    for track in tracks:
+        first.setdefault(track.duplicate_of or track.track_id, track)
+    return list(first.values())
+
+
 def mark_duplicates(tracks: Iterable[Track]) -> list[Track]:
     """Sets `duplicate_of` on every track that repeats the bytes of an earlier one.
 

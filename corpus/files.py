@@ -54,7 +54,12 @@ def _filesystem(path: str) -> tuple[fs.FileSystem, str]:
     if "://" in path:
         filesystem, inner = fs.FileSystem.from_uri(path)
         return filesystem, inner
-    return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(path))
+    return fs.LocalFileSystem(), os.path.abspath(path)
+
+
+def absolute(path: str) -> str:
+    """The path from the root; an object store's URI is one already."""
+    return path.rstrip("/") if is_remote(path) else os.path.abspath(path)
 
 
 def is_remote(path: str) -> bool:
@@ -126,6 +131,28 @@ def list_names(folder: str, *, recursive: bool = False) -> list[str]:
     infos = filesystem.get_file_info(selector)
     prefix = inner.rstrip("/") + "/"
     return sorted(i.path.removeprefix(prefix) for i in infos if i.type == fs.FileType.File)
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file of a listing: path below the folder, size, nanoseconds since the epoch."""
+
+    path: str
+    num_bytes: int
+    modified_ns: int
+
+
+def list_infos(folder: str) -> list[FileInfo]:
+    """Every file below a folder with size and time of change, sorted by path."""
+    filesystem, inner = _filesystem(folder)
+    infos = filesystem.get_file_info(fs.FileSelector(inner, recursive=True, allow_not_found=True))
+    prefix = inner.rstrip("/") + "/"
+    found = [
+        FileInfo(i.path.removeprefix(prefix), i.size, i.mtime_ns or 0)
+        for i in infos
+        if i.type == fs.FileType.File
+    ]
+    return sorted(found, key=lambda info: info.path)
 
 
 def list_folders(folder: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import tomllib
 from collections.abc import Collection, Iterable
@@ -27,6 +28,12 @@ def _vocabulary() -> tuple[dict[str, str], dict[str, str]]:
     data = tomllib.loads(text)
     words = {word: family for family, members in data["words"].items() for word in members}
     return data["exact"], words
+
+
+def vocabulary_hash() -> str:
+    """Changes when a genre may belong to another family."""
+    text = resources.files("corpus").joinpath("genres.toml").read_bytes()
+    return hashlib.sha256(text).hexdigest()
 
 
 def families() -> list[str]:
@@ -78,7 +85,7 @@ def resolve_subsets(asked: Iterable[str], present: Collection[str]) -> list[str]
     """The subsets that a user means, in the order asked, each once.
 
     An exact genre wins; a name that is no genre of this corpus but a family means
-    the family. Two names that would share one folder are one subset.
+    the family.
 
     Raises:
       ValueError: a name is neither; the nearest names are in the message.

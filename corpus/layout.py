@@ -21,6 +21,9 @@ ARTIST_GENRES = "artist_genres.parquet"
 LABELS = "labels.parquet"
 CROSSOVER_PICTURE = "crossover.png"
 CROSSOVER_TABLE = "crossover.csv"
+FIXED_NAMES = frozenset(
+    (REPORT, TRACKS, REJECTIONS, ARTIST_GENRES, LABELS, CROSSOVER_PICTURE, CROSSOVER_TABLE)
+)
 
 
 @dataclass(frozen=True)

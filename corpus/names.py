@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz import fuzz, process
 
+_FAMILY = "family:"
 _NEAR = 60.0  # rapidfuzz's ratio, 0..100: below this two names are not alike
 
-_VERSION = re.compile(r"^(?P<title>.+)\.(?P<version>\d+)$")
+_VERSION = re.compile(r"^(?P<title>.+)\.(?P<version>\d{1,2})$")
+# A number after one of these belongs to the title: `Symphony No.5`.
+_NUMBERED = ("no", "nr", "op", "vol", "pt", "bwv", "k", "kv", "hob", "d", "opus", "part")
 _INVERTED_ARTICLE = re.compile(r"^(?P<rest>.+),\s*(?P<article>the|a|an)$", re.IGNORECASE)
 
 
@@ -45,6 +48,8 @@ def word_key(name: str) -> str:
 def split_version(stem: str) -> tuple[str, str]:
     """`Song.2` -> (`Song`, `2`): Lakh's way of numbering versions of one song."""
     match = _VERSION.match(stem)
+    if match and re.split(r"[\W_]+", match["title"].lower())[-1] in _NUMBERED:
+        match = None
     return (match["title"], match["version"]) if match else (stem, "")
 
 
@@ -70,14 +75,16 @@ def listed(items: Sequence[str], limit: int = 8) -> str:
 
 
 def slug(name: str) -> str:
-    """A file-system name for a genre: `hip hop` -> `hip_hop`, `r&b` -> `r-and-b`.
+    """A file-system name for a genre: `hip hop` -> `hip_hop`, `r&b` -> `r-and-b-1e7d05`.
 
-    A short hash keeps two genres apart that differ only in signs that are dropped.
+    Where the name cannot be read back from the folder, a short hash keeps it apart.
     """
-    folded = re.sub(r"[^a-z0-9 &+:-]", "", _fold_keeping_signs(name)).strip()
+    if name.startswith(_FAMILY):
+        return "family-" + slug(name.removeprefix(_FAMILY))
+    folded = re.sub(r"[^a-z0-9 &+-]", "", _fold_keeping_signs(name)).strip()
     text = re.sub(r"\s+", "_", folded.replace("&", "-and-").replace("+", "-plus-"))
-    text = text.replace(":", "-").strip("-_")
-    if folded == name and text:
+    text = text.strip("-_")
+    if text.replace("_", " ") == name and text and not text.startswith("family-"):
         return text
     return f"{text or 'genre'}-{hashlib.sha1(name.encode()).hexdigest()[:6]}"
 

@@ -21,6 +21,7 @@ class SourceFile:
       path: path below the source's root, with forward slashes.
       url: where the bytes are: a local path or an object-store URI.
       num_bytes: size on disk.
+      modified_ns: time of the last change, nanoseconds since the epoch.
       reject_reason: set when the listing already knows that it cannot be read.
       reject_detail: the sentence that goes with the reason.
     """
@@ -29,6 +30,7 @@ class SourceFile:
     path: str
     url: str
     num_bytes: int
+    modified_ns: int = 0
     reject_reason: str = ""
     reject_detail: str = ""
 

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
@@ -18,8 +19,7 @@ import corpus
 from corpus import files, layout, shards, tables
 from corpus.records import Rejection, StageReport
 
-_OWNED_SUFFIXES = (files.TEMPORARY_SUFFIX, ".parquet", ".mid", ".safetensors", ".csv", ".png")
-_OWNED_NAMES = (layout.REPORT, layout.REJECTIONS)
+_SAMPLE_NAME = re.compile(r"^[a-z0-9_-]+_\d{2,}\.mid$")
 
 logger = logging.getLogger(__name__)
 
@@ -72,15 +72,22 @@ def read(folder: str) -> StageReport | None:
         return None
 
 
-def require(folder: str, stage: str) -> StageReport:
+def require(folder: str, stage: str, made_from: str | None = None) -> StageReport:
     """The report of the stage before.
 
+    Args:
+      made_from: the hash that its input must have had; None asks for nothing.
+
     Raises:
-      ValueError: that stage has not finished.
+      ValueError: that stage has not finished, or has worked on something else.
     """
     report = read(folder)
     if report is None:
         raise ValueError(f"{folder} holds no finished {stage}; run `make {stage}` first")
+    if made_from is not None and report.input_hash != made_from:
+        raise ValueError(
+            f"{folder} was made from other input than there is now; run `make {stage}` again"
+        )
     return report
 
 
@@ -98,15 +105,23 @@ def done(folder: str, config_hash: str, input_hash: str, *, force: bool) -> Stag
 def clear(folder: str) -> None:
     """Removes what an earlier run of a stage left in its folder, the report first.
 
-    Only files that a stage writes are touched, so a mistaken DATA loses nothing else.
+    Only what our stages write is touched: shards, samples, temporary files, the tables and
+    pictures of `layout`, and what the earlier report lists. A file of the user's stays.
     """
+    earlier = read(folder)
+    listed = set(earlier.files) if earlier else set()
     present = files.list_names(folder, recursive=True)
     for name in sorted(present, key=lambda n: n != layout.REPORT):
         base = name.rpartition("/")[2]
-        owned = base in _OWNED_NAMES or base.endswith(_OWNED_SUFFIXES)
-        if owned or shards.SHARD_NAME.match(base):
+        ours = name in listed or name in layout.FIXED_NAMES or _SAMPLE_NAME.match(base)
+        if ours or shards.SHARD_NAME.match(base) or is_temporary(base):
             files.delete(files.join(folder, name))
     files.delete_empty_folders(folder)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a killed write left this file."""
+    return name.startswith(".") and name.endswith(files.TEMPORARY_SUFFIX)
 
 
 def fail_if_empty(report: StageReport, advice: str) -> None:

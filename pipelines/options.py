@@ -65,7 +65,7 @@ def make_runner(arguments: StageArguments) -> PipelineRunner:
         try:
             from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
         except ImportError as error:
-            raise ValueError("runner dataflow needs: pip install 'genremill[gcp]'") from error
+            raise ValueError("runner dataflow needs: pip install -e '.[gcp]'") from error
         return DataflowRunner()
     return FnApiRunner()
 

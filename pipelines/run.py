@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,8 +53,24 @@ def _progress(stage: Stage[Any]) -> Iterator[None]:
 def _run_here(stage: Stage[Any], arguments: options.StageArguments) -> None:
     stage.plan()  # What a user can have got wrong is said here, without Beam's traceback.
     stage.clear()
-    with _progress(stage), _pipeline(arguments) as pipeline:
-        build(pipeline, stage)
+    pipeline = _pipeline(arguments)
+    build(pipeline, stage)
+    try:
+        with _progress(stage):
+            pipeline.run().wait_until_finish()
+    except Exception as error:
+        if os.environ.get(command.TRACEBACK):
+            raise
+        raise command.RunError(
+            f"{stage.name} broke off: {_last_line(error)} ({command.TRACEBACK}=1 shows where)"
+        ) from error
+
+
+def _last_line(error: Exception) -> str:
+    """The error inside the pages of traceback that Beam makes of a worker's exception."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return (named or lines or [type(error).__name__])[-1]
 
 
 def _pipeline(arguments: options.StageArguments) -> beam.Pipeline:

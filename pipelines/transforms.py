@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from corpus.stages import ShardResult, Stage
+from corpus.stages import Piece, ShardResult, Stage
 
 
 class _Work(beam.DoFn):  # type: ignore[misc]
@@ -24,8 +24,8 @@ class _Work(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._stage.setup()
 
-    def process(self, work: Any) -> Iterator[ShardResult]:
-        yield self._stage.run(work)
+    def process(self, piece: Piece[Any]) -> Iterator[ShardResult]:
+        yield self._stage.do(piece)
 
     def teardown(self) -> None:
         self._stage.teardown()
@@ -42,7 +42,7 @@ class PlanWork(beam.PTransform):  # type: ignore[misc]
 
     def _plan(self, _: None) -> Iterable[Any]:
         self.stage.clear()
-        return self.stage.plan()
+        return self.stage.pieces()
 
 
 @dataclass

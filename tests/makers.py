@@ -112,7 +112,7 @@ def run_in_loop(stage: Stage) -> list[ShardResult]:  # type: ignore[type-arg]
     stage.clear()
     stage.setup()
     try:
-        results = [stage.run(work) for work in stage.plan()]
+        results = [stage.do(piece) for piece in stage.pieces()]
     finally:
         stage.teardown()
     stage.finish(results)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from note_seq import melodies_lib, melody_encoder_decoder
+from note_seq import melodies_lib, melody_encoder_decoder, sequences_lib
 from note_seq.protobuf import music_pb2
 
 from corpus import example_proto, readers, shards
@@ -108,6 +110,71 @@ def test_the_data_set_is_magentas_byte_for_byte() -> None:
     assert len(records) == golden["records"]
     digest = hashlib.sha256(b"".join(records)).hexdigest()
     assert digest == golden["sha256_of_deterministic_records"]
+
+
+def reference_melodies(quantized: music_pb2.NoteSequence) -> list[list[int]]:
+    """Magenta's search: through all notes again for each melody."""
+    steps_per_bar = int(sequences_lib.steps_per_bar_in_quantized_sequence(quantized))
+    found = []
+    for instrument in sorted({note.instrument for note in quantized.notes}):
+        start = 0
+        while True:
+            melody = melodies_lib.Melody()
+            try:
+                melody.from_quantized_sequence(
+                    quantized, search_start_step=start, instrument=instrument, gap_bars=1
+                )
+            except melodies_lib.PolyphonicMelodyError:
+                break
+            if not len(melody):
+                break
+            start = melody.end_step + -melody.end_step % steps_per_bar
+            found.append(list(melody))
+    return found
+
+
+NOTE = st.tuples(
+    st.integers(0, 160), st.integers(1, 40), st.integers(48, 83), st.integers(0, 2), st.booleans()
+)
+
+
+@given(st.lists(NOTE, max_size=25), st.sampled_from([(4, 4), (3, 4), (6, 8)]))
+@settings(max_examples=200, deadline=None)
+def test_melodies_are_those_of_magentas_search(
+    notes: list[tuple[int, int, int, int, bool]], meter: tuple[int, int]
+) -> None:
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
+    sequence.time_signatures.add(numerator=meter[0], denominator=meter[1])
+    for start, length, pitch, instrument, rare in notes:
+        sequence.notes.add(
+            start_time=start / 8, end_time=(start + length) / 8, pitch=pitch, velocity=90,
+            instrument=instrument, is_drum=instrument == 2 and rare,
+        )  # fmt: skip
+    drums = {n.instrument for n in sequence.notes if n.is_drum}
+    for note in sequence.notes:
+        note.is_drum = note.instrument in drums
+    sequence.total_time = max((n.end_time for n in sequence.notes), default=0.0)
+    quantized = sequences_lib.quantize_note_sequence(sequence, 4)
+    everything = KeyMelodyEncoding(
+        ExamplesConfig(min_bars=0, min_unique_pitches=0, max_steps=100_000)
+    )
+    found = everything._melodies(quantized, Counter())
+    assert [list(melody) for melody in found] == reference_melodies(quantized)
+
+
+def test_many_scattered_notes_take_linear_time() -> None:
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=220)
+    sequence.time_signatures.add(numerator=4, denominator=4)
+    for index in range(4000):
+        sequence.notes.add(
+            start_time=index * 5.0, end_time=index * 5.0 + 0.5, pitch=60, velocity=90
+        )
+    sequence.total_time = 20_000.0
+    started = time.process_time()
+    assert dict(ENCODING.encode(sequence).dropped) == {"too_short": 4000}
+    assert time.process_time() - started < 20  # The quadratic search takes minutes.
+    sequence.total_time = 90_000.0
+    assert dict(ENCODING.encode(sequence).dropped) == {"too_long": 1}
 
 
 def test_what_is_dropped_is_counted() -> None:

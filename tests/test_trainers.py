@@ -46,7 +46,7 @@ def step_by_step(model: AttentionRnn, inputs: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("num_steps", [1, 4, 13])
 def test_the_scan_is_the_cell_step_by_step_gradients_included(num_steps: int) -> None:
     torch.manual_seed(3)
-    model = make_model(SMALL, 9, 4).double()
+    model = AttentionRnn(SMALL, 9, 4).double()
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
     inputs = torch.randn(3, num_steps, 9, dtype=torch.double, requires_grad=True)
@@ -64,7 +64,7 @@ def test_the_scan_is_the_cell_step_by_step_gradients_included(num_steps: int) ->
 
 def test_initial_weights_are_tensorflows() -> None:
     torch.manual_seed(0)
-    model = make_model(TrainConfig(), 74, 40)
+    model = make_model(TrainConfig(), ENCODING)
     lstm = model.rest[0]
     assert isinstance(lstm, nn.LSTM)
     weights = {name: value.detach() for name, value in lstm.named_parameters()}
@@ -83,7 +83,7 @@ def tiny_melodies(count: int = 6) -> list[np.ndarray]:
 def test_every_model_overfits_one_batch(name: str) -> None:
     torch.manual_seed(0)
     config = dataclasses.replace(SMALL, model=name, rnn_layer_sizes=(32, 32), batch_size=3)
-    model = make_model(config, ENCODING.input_size, ENCODING.num_classes)
+    model = make_model(config, ENCODING)
     batch = data.collate(tiny_melodies(3), ENCODING)
     adam = torch.optim.Adam(model.parameters(), 0.02)
     first = last = float(engine.batch_loss(model, batch).detach())
@@ -107,7 +107,7 @@ def test_gradients_are_clipped_a_variable_at_a_time() -> None:
 
 def test_padding_costs_nothing() -> None:
     torch.manual_seed(0)
-    model = make_model(SMALL, ENCODING.input_size, ENCODING.num_classes).eval()
+    model = make_model(SMALL, ENCODING).eval()
     sequences = tiny_melodies(5)
     together = engine.evaluate(model, sequences, 5, ENCODING)
     alone = engine.evaluate(model, sequences, 1, ENCODING)
@@ -145,7 +145,7 @@ def info(**changes: object) -> bundle.BundleInfo:
 
 def test_a_bundle_comes_back_with_the_same_logits(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = make_model(SMALL, ENCODING.input_size, ENCODING.num_classes).eval()
+    model = make_model(SMALL, ENCODING).eval()
     path = str(tmp_path / "m.safetensors")
     bundle.save(path, model.state_dict(), info())
     first = Path(path).read_bytes()
@@ -172,7 +172,7 @@ def test_a_bundle_comes_back_with_the_same_logits(tmp_path: Path) -> None:
 )
 def test_a_bad_bundle_is_named(tmp_path: Path, damage: str, part: str) -> None:
     path = tmp_path / "m.safetensors"
-    model = make_model(SMALL, ENCODING.input_size, ENCODING.num_classes)
+    model = make_model(SMALL, ENCODING)
     changed: dict[str, dict[str, object]] = {
         "encoding": {"encoding": "performance"},
         "format": {"format": 99},
@@ -293,7 +293,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(road: Config, tmp_path: P
     process.communicate()
     assert not files.exists(stopped.bundle_path), "it was too quick to be killed"
     torch.manual_seed(0)
-    model = make_model(long, ENCODING.input_size, ENCODING.num_classes)
+    model = make_model(long, ENCODING)
     assert stopped.resume(model, engine.AdamState(model, 0.001)).step >= 5
     training.train(stopped)
     assert files.read_bytes(stopped.bundle_path) == files.read_bytes(job.bundle_path)
@@ -305,7 +305,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(road: Config, tmp_path: P
 
 def test_sampling_is_valid_seeded_and_keeps_the_primer() -> None:
     torch.manual_seed(0)
-    model = make_model(SMALL, ENCODING.input_size, ENCODING.num_classes).eval()
+    model = make_model(SMALL, ENCODING).eval()
     config = dataclasses.replace(Config().sample, num_outputs=4, num_steps=50)
     primer = np.array([14, 0, 16])
     one, same, other = (
@@ -321,7 +321,7 @@ def test_sampling_is_valid_seeded_and_keeps_the_primer() -> None:
 
 
 def test_a_diverging_training_is_named() -> None:
-    model = make_model(SMALL, ENCODING.input_size, ENCODING.num_classes)
+    model = make_model(SMALL, ENCODING)
     with torch.no_grad():
         model.logits_bias.fill_(float("nan"))
     adam = engine.AdamState(model, 0.001)
@@ -334,4 +334,4 @@ def test_a_diverging_training_is_named() -> None:
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(ValueError, match="known: attention_rnn"):
-        make_model(dataclasses.replace(SMALL, model="x"), 1, 1)
+        make_model(dataclasses.replace(SMALL, model="x"), ENCODING)

@@ -13,6 +13,7 @@ from corpus import example_proto, files, names, reports, shards
 from corpus.config import Config
 from corpus.encodings import Encoding
 from corpus.layout import Layout
+from corpus.records import StageReport
 
 Events = npt.NDArray[np.int64]
 
@@ -42,10 +43,22 @@ def example_genres(config: Config) -> dict[str, dict[str, int]]:
     Raises:
       ValueError: the examples stage has not run.
     """
-    report = reports.require(Layout(config.data).examples(config.examples.encoding), "examples")
+    report = examples_report(config)
     counts = report.details["examples"]
     assert isinstance(counts, dict)
     return counts
+
+
+def examples_report(config: Config) -> StageReport:
+    """The examples stage's report.
+
+    Raises:
+      ValueError: it has not run, or the subsets beside it are newer (they need not be there).
+    """
+    place = Layout(config.data)
+    subsets = reports.read(place.subsets)
+    folder = place.examples(config.examples.encoding)
+    return reports.require(folder, "examples", subsets.output_hash if subsets else None)
 
 
 def find_genre(config: Config, asked: str) -> str:
@@ -59,6 +72,13 @@ def find_genre(config: Config, asked: str) -> str:
         if asked in (genre, names.slug(genre)):
             return genre
     raise ValueError(f"no examples of genre {asked!r}; there are: {', '.join(known) or 'none'}")
+
+
+def corpus_hash(config: Config, genre: str) -> str:
+    """Hash over the shards of one genre's examples."""
+    folder = names.slug(genre) + "/"
+    written = examples_report(config).files
+    return reports.digest({n: digest for n, digest in written.items() if n.startswith(folder)})
 
 
 def read_examples(config: Config, genre: str, split: str) -> list[Events]:

@@ -16,7 +16,7 @@ from corpus.encodings import Encoding, open_encoding, to_midi
 from corpus.layout import Layout
 from corpus.records import StageReport
 from trainers import bundle, engine
-from trainers.data import example_genres
+from trainers.data import corpus_hash, example_genres
 from trainers.models import SequenceModel, make_model, require_model
 
 Events = npt.NDArray[np.int64]
@@ -36,7 +36,7 @@ def load_model(path: str, encoding: Encoding) -> tuple[SequenceModel, bundle.Bun
             f"{path} was trained on encoding {info.encoding} {found}, "
             f"not on {encoding.name} {expected}; train it again"
         )
-    model = make_model(info.train_config(), encoding.input_size, encoding.num_classes)
+    model = make_model(info.train_config(), encoding)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -95,6 +95,10 @@ class Job:
         settings = self.config.sample
         path = self.layout.bundle(self.config.train.model, self.genre)
         model, info = load_model(path, self.encoding)
+        if info.corpus_hash != corpus_hash(self.config, self.genre):
+            raise ValueError(
+                f"{path} was trained on other examples than there are now; run `make train` again"
+            )
         primer, moved_by = self.encoding.primer(settings.primer_melody)
         reports.clear(self.folder)
         written: dict[str, str] = {}

@@ -22,7 +22,7 @@ from corpus.encodings import Encoding, open_encoding
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
 from trainers import bundle, engine
-from trainers.data import Events, example_genres, find_genre, read_examples
+from trainers.data import Events, corpus_hash, example_genres, find_genre, read_examples
 from trainers.models import make_model, require_model
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -41,10 +41,7 @@ class Job:
         self.folder = self.layout.model(config.train.model, genre)
         self.bundle_path = self.layout.bundle(config.train.model, genre)
         self.checkpoint_path = files.join(self.folder, _CHECKPOINT)
-        examples = reports.require(self.layout.examples(config.examples.encoding), "examples")
-        slug = names.slug(genre)
-        mine = {n: digest for n, digest in examples.files.items() if n.startswith(f"{slug}/")}
-        self.corpus_hash = reports.digest(mine)
+        self.corpus_hash = corpus_hash(config, genre)
         self.config_hash = reports.digest([config.train, config.seed, self.versions()])
 
     def versions(self) -> dict[str, str]:
@@ -149,14 +146,13 @@ def train(job: Job) -> StageReport:
     for note in notes:
         print(f"{job.genre}: {note}", file=sys.stderr)
     torch.manual_seed(job.config.seed)
-    model = make_model(settings, job.encoding.input_size, job.encoding.num_classes)
+    model = make_model(settings, job.encoding)
     adam = engine.AdamState(model, settings.learning_rate)
-    progress = job.resume(model, adam)
-    if not progress.step:
-        _clear(job.folder)
+    progress = engine.Progress() if job.config.force else job.resume(model, adam)
+    _clear(job.folder, resumed=progress.step > 0)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(
-            contextlib.closing(SummaryWriter(job.folder, purge_step=progress.step))
+            contextlib.closing(SummaryWriter(job.folder, purge_step=progress.step + 1))
         )
         bar = stack.enter_context(
             tqdm(
@@ -244,11 +240,13 @@ def _finish(
     return report
 
 
-def _clear(folder: str) -> None:
-    """Removes an earlier run's files, its TensorBoard logs among them."""
-    reports.clear(folder)
+def _clear(folder: str, *, resumed: bool) -> None:
+    """Removes an earlier run's files; of a run that goes on, what a kill left half-written."""
+    if not resumed:
+        reports.clear(folder)
     for name in files.list_names(folder):
-        if name.startswith("events.out.tfevents."):
+        log = name.startswith("events.out.tfevents.") and not resumed
+        if log or reports.is_temporary(name):
             files.delete(files.join(folder, name))
 
 
@@ -276,12 +274,14 @@ def main(argv: Sequence[str]) -> int:
         "--list", action="store_true", help="print the genres to train (default: train one)"
     )
     what.add_argument(
-        "--check", action="store_true", help="only check that the model exists (default: train)"
+        "--check",
+        action="store_true",
+        help="only check the settings of model and primer (default: train)",
     )
     arguments = parser.parse_args(argv)
     config = command.load_config(arguments)
     if arguments.check:
-        require_model(config.train.model)
+        _check(config)
         return 0
     if arguments.list:
         return _list(config)
@@ -291,6 +291,13 @@ def main(argv: Sequence[str]) -> int:
     skipped = report is not None
     announce(report or train(job), skipped=skipped)
     return 0
+
+
+def _check(config: Config) -> None:
+    """Raises ValueError for settings that training or sampling would stumble over."""
+    encoding = open_encoding(config.examples)
+    make_model(config.train, encoding)
+    encoding.primer(config.sample.primer_melody)
 
 
 def _list(config: Config) -> int:

@@ -184,13 +184,16 @@ def make(config: Config) -> tuple[StageReport, bool]:
     """
     place = Layout(config.data)
     looked_up = reports.require(place.genres, "genres")
-    config_hash = reports.digest([config.viz, config.seed, _versions()])
+    settings = [config.viz, config.seed, genres.vocabulary_hash(), _versions()]
+    config_hash = reports.digest(settings)
     done = reports.done(place.reports, config_hash, looked_up.output_hash, force=config.force)
     if done is not None:
         return done, True
     started = time.monotonic()
     rows = tables.read_table(place.artist_genres_table, ArtistGenres)
     artists = {row.artist for row in rows}
+    if not genres.genres_of_artists(rows):
+        raise ValueError(f"{place.genres}: none of {len(artists)} artists has a genre to draw")
     frame = coordinates(rows, config.viz.perplexity, config.seed)
     missing = sorted(artists - set(frame["artist"]))
     reports.clear(place.reports)

@@ -39,38 +39,46 @@ def _merged(stage: str, jobs: Sequence[StageReport], lost: Counter[str]) -> Stag
 def stage_reports(config: Config) -> list[StageReport]:
     """The report of every stage that has run, in the order of the road."""
     place = Layout(config.data)
-    examples = reports.read(place.examples(config.examples.encoding))
     stages = [
         reports.read(place.notesequences),
         reports.read(place.genres),
         reports.read(place.subsets),
-        examples,
+        reports.read(place.examples(config.examples.encoding)),
         reports.read(place.reports),
     ]
     found = [report for report in stages if report is not None]
+    counts = _counts(config)
+    trained = _current_jobs(config, "models")
+    if trained:
+        missing = set(counts) - {str(job.details["genre"]) for job in trained}
+        lost = Counter(
+            "not_trained" if counts[genre]["train"] else "no_training_example" for genre in missing
+        )
+        found.append(_merged("train", trained, lost))
+    sampled = _current_jobs(config, "samples")
+    if sampled:
+        found.append(_merged("sample", sampled, Counter()))
+    return found
+
+
+def _counts(config: Config) -> dict[str, dict[str, int]]:
+    """Genre -> split -> examples, of the examples stage as it stands."""
+    examples = reports.read(Layout(config.data).examples(config.examples.encoding))
     counts = examples.details["examples"] if examples else {}
     assert isinstance(counts, dict)
-    for stage in ("models", "samples"):
-        jobs = _job_reports(files.join(config.data, stage, config.train.model))
-        jobs = [job for job in jobs if job.details.get("genre") in counts]
-        if jobs and stage == "models":
-            trained = {job.details["genre"] for job in jobs}
-            missing = [genre for genre in counts if genre not in trained]
-            lost = Counter(
-                "not_trained" if counts[genre]["train"] else "no_training_example"
-                for genre in missing
-            )
-            found.append(_merged("train", jobs, lost))
-        elif jobs:
-            found.append(_merged("sample", jobs, Counter()))
-    return found
+    return counts
+
+
+def _current_jobs(config: Config, folder: str) -> list[StageReport]:
+    """The jobs of the genres that the examples stage has now; others are left from earlier."""
+    jobs = _job_reports(files.join(config.data, folder, config.train.model))
+    return [job for job in jobs if job.details.get("genre") in _counts(config)]
 
 
 def training_lines(config: Config) -> list[str]:
     """One line a trained genre: examples and losses."""
-    root = files.join(config.data, "models", config.train.model)
     lines = []
-    for job in _job_reports(root):
+    for job in _current_jobs(config, "models"):
         metrics = job.details.get("metrics")
         assert isinstance(metrics, dict)
         losses = ", ".join(
@@ -102,8 +110,8 @@ def main(argv: Sequence[str]) -> int:
     picture = files.join(place.reports, layout.CROSSOVER_PICTURE)
     if files.exists(picture):
         print(f"picture: {picture}")
-    for folder in files.list_folders(files.join(config.data, "samples", config.train.model)):
-        print(f"samples: {files.join(config.data, 'samples', config.train.model, folder)}")
+    for job in _current_jobs(config, "samples"):
+        print(f"samples: {place.samples(config.train.model, str(job.details['genre']))}")
     return 0 if all(report.adds_up for report in found) else 1
 
 

@@ -7,9 +7,7 @@ An encoding cuts pieces out of a NoteSequence, writes each as a list of event cl
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,9 +15,8 @@ import numpy.typing as npt
 from note_seq import midi_io
 
 from corpus.config import ExamplesConfig
+from corpus.encodings.base import Encoded, Events
 from corpus.encodings.melody import KeyMelodyEncoding
-
-Events = npt.NDArray[np.int64]
 
 
 class Encoding(Protocol):
@@ -62,20 +59,14 @@ class Encoding(Protocol):
         """The event class that a label means after the given events."""
 
 
-@dataclass
-class Encoded:
-    """What an encoding found in one piece."""
-
-    examples: list[Events] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-
-
 def to_midi(sequence: Any) -> bytes:
     """A NoteSequence as a Standard MIDI file."""
     buffer = io.BytesIO()
     midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
     return buffer.getvalue()
 
+
+__all__ = ["ENCODINGS", "Encoded", "Encoding", "Events", "open_encoding", "to_midi"]
 
 ENCODINGS: dict[str, Callable[[ExamplesConfig], Encoding]] = {"attention_rnn": KeyMelodyEncoding}
 

@@ -15,19 +15,15 @@ input, O(steps^2); `inputs` is the same vectors in O(steps), which a test compar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from note_seq import constants, events_lib, melodies_lib, sequences_lib
 
 from corpus.config import ExamplesConfig
-
-if TYPE_CHECKING:
-    from corpus.encodings import Encoded
-
-Events = npt.NDArray[np.int64]
+from corpus.encodings.base import Encoded, Events
 
 MIN_NOTE, MAX_NOTE = 48, 84  # half-open, as note_seq has it
 STEPS_PER_QUARTER = 4
@@ -43,6 +39,9 @@ _NUM_KEYS = constants.NOTES_PER_OCTAVE
 _IN_KEY = np.zeros((_NUM_KEYS, _NUM_KEYS), dtype=np.int64)
 for _pitch_class, _keys in enumerate(constants.NOTE_KEYS):
     _IN_KEY[_pitch_class, _keys] = 1
+
+# Steps are counted out one by one: a piece of a day would take gigabytes.
+_MAX_SECONDS = 6 * 3600.0
 
 _SPLIT_ERRORS = (
     sequences_lib.BadTimeSignatureError,
@@ -61,6 +60,8 @@ class KeyMelodyEncoding:
     num_classes = _NOTE_RANGE + _NUM_SPECIAL + len(LOOKBACKS)
     input_size = _NOTE_RANGE + 2 + 1 + 1 + len(LOOKBACKS) + COUNTER_BITS + 1 + 2 * _NUM_KEYS
     reasons: tuple[str, ...] = (
+        "encoder_failed",
+        "too_long",
         "no_melody_notes",
         "unusable_meter",
         "polyphonic",
@@ -73,9 +74,10 @@ class KeyMelodyEncoding:
 
     def encode(self, sequence: Any) -> Encoded:
         """Every melody of a NoteSequence, in Magenta's order: segment, instrument, time."""
-        from corpus.encodings import Encoded
-
         found = Encoded()
+        if sequence.total_time > _MAX_SECONDS:
+            found.dropped["too_long"] += 1
+            return found
         for segment in sequences_lib.split_note_sequence_on_time_changes(sequence):
             try:
                 quantized = sequences_lib.quantize_note_sequence(segment, STEPS_PER_QUARTER)
@@ -93,29 +95,24 @@ class KeyMelodyEncoding:
     def _melodies(self, quantized: Any, dropped: Counter[str]) -> list[melodies_lib.Melody]:
         steps_per_bar = int(sequences_lib.steps_per_bar_in_quantized_sequence(quantized))
         kept: list[melodies_lib.Melody] = []
-        for instrument in sorted({note.instrument for note in quantized.notes}):
-            start = 0
-            while True:
+        gap = self._config.gap_bars * steps_per_bar
+        for passages in _passages(quantized, gap):
+            for passage in passages:
                 melody = melodies_lib.Melody()
                 try:
                     melody.from_quantized_sequence(
-                        quantized,
-                        search_start_step=start,
-                        instrument=instrument,
+                        passage,
+                        instrument=passage.notes[0].instrument,
                         gap_bars=self._config.gap_bars,
                     )
                 except melodies_lib.PolyphonicMelodyError:
                     dropped["polyphonic"] += 1
-                    break
-                if not len(melody):
-                    break
-                # The search goes on at the next bar line.
-                start = melody.end_step + -melody.end_step % steps_per_bar
+                    break  # Magenta gives the whole instrument up, but for what it has by then.
                 reason = self._fault(melody)
                 if reason:
                     dropped[reason] += 1
-                    continue
-                kept.append(melody)
+                else:
+                    kept.append(melody)
         return kept
 
     def _fault(self, melody: melodies_lib.Melody) -> str:
@@ -219,6 +216,36 @@ class KeyMelodyEncoding:
             recent_keys == recent_keys.max(axis=1, keepdims=True),
         )
         return np.column_stack(columns).astype(np.float32)
+
+
+def _passages(quantized: Any, gap: float) -> Iterator[Iterator[Any]]:
+    """For each instrument that is no drum, its notes cut where `gap` steps of silence stand.
+
+    A melody ends there anyway. note_seq would look through all notes again for each melody,
+    which is quadratic; cut before, it is not.
+    """
+    empty = type(quantized)()
+    empty.CopyFrom(quantized)
+    del empty.notes[:]
+    by_instrument: dict[int, list[Any]] = {}
+    for note in quantized.notes:
+        if note.velocity and not note.is_drum:
+            by_instrument.setdefault(note.instrument, []).append(note)
+    for _, notes in sorted(by_instrument.items()):
+        notes.sort(key=lambda note: (note.quantized_start_step, -note.pitch))
+        yield _cut(notes, gap, empty)
+
+
+def _cut(notes: list[Any], gap: float, empty: Any) -> Iterator[Any]:
+    first = 0
+    for index in range(1, len(notes) + 1):
+        ends = index == len(notes)
+        if ends or notes[index].quantized_start_step - notes[index - 1].quantized_end_step >= gap:
+            passage = type(empty)()
+            passage.CopyFrom(empty)
+            passage.notes.extend(notes[first:index])
+            yield passage
+            first = index
 
 
 def _to_classes(melody: melodies_lib.Melody) -> Events:

@@ -36,7 +36,7 @@ class _Entry:
 
 
 def _jsonl_rows(data: bytes, path: str) -> Iterable[dict[str, Any]]:
-    for number, line in enumerate(data.decode("utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(data.decode("utf-8-sig").split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -81,7 +81,7 @@ def _split_genres(value: Any) -> list[str]:
 def _read_entries(path: str) -> list[_Entry]:
     try:
         rows = list(_rows(path))
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as error:
         raise ValueError(f"cannot read the genre table {path}: {error}") from error
     column = next((c for c in _NAME_COLUMNS if any(c in row for row in rows)), None)
     if column is None or not any("genres" in row for row in rows):
@@ -118,7 +118,8 @@ class TableProvider:
         self._by_words: dict[str, list[_Entry]] = {}
         for entry in _read_entries(path):
             self._by_key.setdefault(names.artist_key(entry.name), []).append(entry)
-            self._by_words.setdefault(names.word_key(entry.name), []).append(entry)
+            if words := names.word_key(entry.name):
+                self._by_words.setdefault(words, []).append(entry)
 
     def lookup(self, artist: str) -> list[ArtistGenres]:
         """Every genre of the artist, or one row that says why there is none."""
@@ -128,7 +129,7 @@ class TableProvider:
         if not found:
             return [self._row(artist, "", 0.0, "", NO_MATCH, "")]
         matched = " | ".join(dict.fromkeys(entry.name for entry in found))
-        if len({entry.genres for entry in found if entry.genres}) > 1:
+        if len({frozenset(entry.genres) for entry in found if entry.genres}) > 1:
             exact = [entry for entry in found if entry.name == artist]
             if len(exact) != 1:
                 return [self._row(artist, matched, score, "", AMBIGUOUS, "")]

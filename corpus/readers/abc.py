@@ -35,7 +35,7 @@ def split_tunes(text: str) -> tuple[list[str], list[list[str]]]:
     header: list[str] = []
     tunes: list[list[str]] = []
     inside = False
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, re.split(r"\r\n|\r|\n", text)):
         if line.startswith("X:"):
             tunes.append([line])
             inside = True
@@ -79,6 +79,8 @@ def _read_tune(header: list[str], lines: list[str], tune: str) -> Score:
     except abc_parser.ABCParseError as error:
         name = type(error).__name__.removesuffix("Error")
         score.reject("unsupported_abc", f"tune {tune}: {name}: {error}")
+    except MemoryError:
+        raise
     except Exception as error:
         score.reject("unsupported_abc", f"tune {tune}: {type(error).__name__}: {error}")
     return score
@@ -93,7 +95,7 @@ def read(data: bytes) -> list[Score]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        text = data.decode("cp1252", "replace")
     header, tunes = split_tunes(text)
     if not tunes:
         raise ReadError("not_abc", "no tune in the file: no line starts with X:")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import sys
 import warnings
@@ -99,17 +100,22 @@ def main() -> None:
 
     assert readers.READERS
     _limit_memory(int(sys.argv[1]))
+    max_seconds = float(sys.argv[2])
     stdout.write(frame({"ready": True}))
     stdout.flush()
     while length := stdin.read(LENGTH.size):
         request = json.loads(read_exactly(stdin, LENGTH.unpack(length)[0]))
         data = read_exactly(stdin, request["num_bytes"])
+        # The kernel ends a process that spins, even where Python no longer can. Processor
+        # time, not the clock: what is too slow does not depend on what else is running.
+        signal.setitimer(signal.ITIMER_PROF, max_seconds)
         try:
             answer = _answer(request, data)
         except MemoryError:
             answer = _failed("too_much_memory", "reading it takes more memory than is allowed")
         except Exception as error:
             answer = _failed("reader_failed", f"{type(error).__name__}: {error}")
+        signal.setitimer(signal.ITIMER_PROF, 0)
         stdout.write(answer)
         stdout.flush()
 

@@ -144,6 +144,8 @@ def read(data: bytes) -> list[Score]:
         sequence = musicxml_reader.musicxml_to_sequence_proto(_Document(root))
     except musicxml_parser.MusicXMLParseError as error:
         raise ReadError("unsupported_musicxml", f"{type(error).__name__}: {error}") from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise ReadError(
             "unsupported_musicxml", f"the score cannot be read ({type(error).__name__}: {error})"

@@ -30,7 +30,7 @@ class FolderSource:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/") or "/"
-        base = self.root if files.is_remote(root) else os.path.abspath(os.path.expanduser(root))
+        base = self.root if files.is_remote(root) else os.path.abspath(root)
         self.name = names.printable(base.rstrip("/").rpartition("/")[2]) or "folder"
 
     def list_files(self) -> list[SourceFile]:
@@ -54,11 +54,12 @@ class FolderSource:
         return found
 
     def _list_remote(self) -> Iterator[SourceFile]:
-        for path in files.list_names(self.root, recursive=True):
-            yield SourceFile(self.name, path, files.join(self.root, path), 0)
+        for info in files.list_infos(self.root):
+            url = files.join(self.root, info.path)
+            yield SourceFile(self.name, info.path, url, info.num_bytes, info.modified_ns)
 
     def _list_local(self) -> Iterator[SourceFile]:
-        root = os.path.expanduser(self.root)
+        root = self.root
         if not os.path.isdir(root):
             raise ValueError(f"SOURCE {self.root!r} is a file; give the folder that it lies in")
         problems: list[OSError] = []
@@ -71,20 +72,23 @@ class FolderSource:
         for problem in problems:
             path = os.path.relpath(str(problem.filename), root)
             reason = f"the folder cannot be listed: {problem.strerror}"
-            yield SourceFile(self.name, path, "", 0, "unreadable_folder", reason)
+            yield self._rejected(path, "unreadable_folder", reason)
 
     def _local(self, root: str, full_path: str) -> SourceFile:
         path = os.path.relpath(full_path, root).replace(os.sep, "/")
         try:
             status = os.stat(full_path)
         except OSError as error:
-            return SourceFile(self.name, path, full_path, 0, "unreadable_file", str(error.strerror))
+            return self._rejected(path, "unreadable_file", str(error.strerror))
         if stat.S_ISDIR(status.st_mode):
             detail = "a link to a folder is not followed; give that folder as SOURCE"
-            return SourceFile(self.name, path, full_path, 0, "linked_folder", detail)
+            return self._rejected(path, "linked_folder", detail)
         if not stat.S_ISREG(status.st_mode):
-            return SourceFile(self.name, path, full_path, 0, "not_a_file", "a device or a pipe")
-        return SourceFile(self.name, path, full_path, status.st_size)
+            return self._rejected(path, "not_a_file", "a device or a pipe")
+        return SourceFile(self.name, path, full_path, status.st_size, status.st_mtime_ns)
+
+    def _rejected(self, path: str, reason: str, detail: str) -> SourceFile:
+        return SourceFile(self.name, path, "", 0, reject_reason=reason, reject_detail=detail)
 
     def license_of(self, path: str) -> str:
         """Unknown: nobody states one for a folder."""
@@ -108,7 +112,8 @@ def _is_score_name(path: str) -> bool:
 def _stem(path: str) -> str:
     """The file's name without the extension of a score."""
     name = path.rpartition("/")[2]
-    stem, dot, extension = name.removesuffix(".gz").rpartition(".")
+    bare = name[:-3] if name.lower().endswith(".gz") else name
+    stem, dot, extension = bare.rpartition(".")
     return stem if dot and "." + extension.lower() in READERS_BY_EXTENSION else name
 
 

@@ -59,13 +59,13 @@ class Music21CorpusSource:
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(
                 "the default corpus comes with the package music21, which is not installed; "
-                "pip install 'genremill[demo]', or give your own folder as SOURCE"
+                "pip install -e '.[demo]', or give your own folder as SOURCE"
             )
         root = os.path.join(spec.submodule_search_locations[0], "corpus")
         return [
-            SourceFile(NAME, path, files.join(root, path), os.path.getsize(files.join(root, path)))
-            for path in files.list_names(root, recursive=True)
-            if path.lower().endswith(_EXTENSIONS) and not path.startswith(_NO_PIECES)
+            SourceFile(NAME, info.path, files.join(root, info.path), info.num_bytes)
+            for info in files.list_infos(root)
+            if info.path.lower().endswith(_EXTENSIONS) and not info.path.startswith(_NO_PIECES)
         ]
 
     def license_of(self, path: str) -> str:

@@ -33,7 +33,8 @@ class ShardResult:
       inputs, outputs: counts in the stage's unit; the rest is in `rejections`.
       rows: rows for the stage's table.
       counts: further counts for the report, summed over the results.
-      started, ended: wall clock, seconds since the epoch.
+      input_hash: hash of the stage's whole input when the work was planned.
+      started: wall clock, seconds since the epoch.
     """
 
     name: str
@@ -43,8 +44,8 @@ class ShardResult:
     rows: list[Any] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    input_hash: str = ""
     started: float = field(default_factory=time.time)
-    ended: float = 0.0
 
     def reject(self, stage: str, source: str, path: str, reason: str, detail: str) -> None:
         """Books one rejected input."""
@@ -54,10 +55,13 @@ class ShardResult:
         """Adds to one of the further counts."""
         self.counts[key] = self.counts.get(key, 0) + number
 
-    def finished(self) -> ShardResult:
-        """Stamps the end of the work."""
-        self.ended = time.time()
-        return self
+
+@dataclass(frozen=True)
+class Piece(Generic[Work]):
+    """One piece of work, and the hash of the whole input that it was planned from."""
+
+    input_hash: str
+    work: Work
 
 
 class Stage(ABC, Generic[Work]):
@@ -94,6 +98,17 @@ class Stage(ABC, Generic[Work]):
     def plan(self) -> list[Work]:
         """The pieces of work, at least one; the same for the same input, always."""
 
+    def pieces(self) -> list[Piece[Work]]:
+        """The plan. The input is hashed first: what changes later makes the stage run again."""
+        input_hash = self.input_hash()
+        return [Piece(input_hash, work) for work in self.plan()]
+
+    def do(self, piece: Piece[Work]) -> ShardResult:
+        """Does one piece of the plan."""
+        result = self.run(piece.work)
+        result.input_hash = piece.input_hash
+        return result
+
     def setup(self) -> None:
         """Opens what a worker keeps from one piece of work to the next."""
 
@@ -113,8 +128,8 @@ class Stage(ABC, Generic[Work]):
         return reports.versions("note-seq", "pretty_midi")
 
     def config_hash(self) -> str:
-        """Hash over the settings, the seed and the versions that shape the output."""
-        return reports.digest([self.name, self.settings(), self.config.seed, self.versions()])
+        """Hash over the settings and the versions that shape the output."""
+        return reports.digest([self.name, self.settings(), self.versions()])
 
     def done(self) -> StageReport | None:
         """The report of an earlier run that did exactly this."""
@@ -138,7 +153,7 @@ class Stage(ABC, Generic[Work]):
             stage=self.name,
             unit=self.unit,
             config_hash=self.config_hash(),
-            input_hash=self.input_hash(),
+            input_hash=ordered[0].input_hash,
             versions=self.versions(),
             inputs=summary.inputs,
             outputs=summary.outputs,

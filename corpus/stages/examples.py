@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from note_seq.protobuf import music_pb2
 
@@ -15,12 +17,17 @@ from corpus.records import SPLITS, TRAIN
 from corpus.stages import ShardResult, Stage, Summary, total_counts
 
 _REASON_WORDS = {
+    "encoder_failed": "a fault of the encoder, which the log shows",
+    "too_long": "over six hours long",
     "no_melody_notes": "no pitched notes",
     "unusable_meter": "a meter that is no whole number of sixteenths a bar, or none",
     "polyphonic": "instruments that strike two notes at once",
     "too_short": "melodies under examples.min_bars",
     "too_few_pitches": "melodies under examples.min_unique_pitches",
 }
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,13 +96,13 @@ class ExamplesStage(Stage[ExamplesPlan]):
             result.sha256, _ = shards.write_shard(
                 files.join(self.folder, work.name), self._payloads(work, result)
             )
-        return result.finished()
+        return result
 
     def _payloads(self, work: ExamplesPlan, result: ShardResult) -> Iterator[bytes]:
         for record in shards.read_shard(files.join(self.layout.subsets, work.name)):
             sequence = music_pb2.NoteSequence.FromString(record)
             result.inputs += 1
-            encoded = self._encoding.encode(sequence)
+            encoded = self._encode(sequence)
             if not encoded.examples:
                 reason, detail = why_nothing(encoded, self._encoding)
                 path = f"{work.genre}: {sequence.filename}"
@@ -114,6 +121,14 @@ class ExamplesStage(Stage[ExamplesPlan]):
                         made_by="monophonic instrument, Magenta's rules",
                     )
                 )
+
+    def _encode(self, sequence: Any) -> Encoded:
+        """A piece that breaks the encoder costs one rejection, not the run."""
+        try:
+            return self._encoding.encode(sequence)
+        except Exception:
+            logger.warning("the encoder failed at %s", sequence.filename, exc_info=True)
+            return Encoded(dropped=Counter(encoder_failed=1))
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         counted = total_counts(results)

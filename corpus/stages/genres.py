@@ -70,7 +70,7 @@ class GenresStage(Stage[LookupPlan]):
         result = ShardResult(work.name)
         provider = self._provider(work.provider)
         result.rows = [row for artist in work.artists for row in provider.lookup(artist)]
-        return result.finished()
+        return result
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         order = {name: index for index, name in enumerate(self.config.genres.providers)}
@@ -95,6 +95,7 @@ class GenresStage(Stage[LookupPlan]):
                 "genres": len({row.genre for row in rows if row.genre}),
                 "providers": dict(Counter(row.provider for row in rows if row.genre)),
                 "genre_table": self._table(),
+                "tracks": reports.require(self.layout.notesequences, "ingest").output_hash,
             },
         )
 

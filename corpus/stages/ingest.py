@@ -114,10 +114,15 @@ class IngestStage(Stage[ShardPlan]):
 
     def _listing(self) -> list[SourceFile]:
         source = self._source()
-        return select(source.list_files(), source, self.config.ingest.limit_per_artist)
+        # What we wrote is no music of the user's, even where DATA lies below SOURCE.
+        ours = files.absolute(self.config.data) + "/"
+        listing = [f for f in source.list_files() if not files.absolute(f.url).startswith(ours)]
+        return select(listing, source, self.config.ingest.limit_per_artist)
 
     def input_hash(self) -> str:
-        lines = [f"{f.path!r} {f.num_bytes} {f.reject_reason}" for f in self._listing()]
+        lines = [
+            f"{f.path!r} {f.num_bytes} {f.modified_ns} {f.reject_reason}" for f in self._listing()
+        ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def plan(self) -> list[ShardPlan]:
@@ -159,7 +164,7 @@ class IngestStage(Stage[ShardPlan]):
                     )
         result.sha256 = writer.sha256
         result.outputs = len(result.rows)
-        return result.finished()
+        return result
 
     def _read(self, reader: GuardedReader, file: SourceFile) -> _FileRead:
         reason, detail = file.reject_reason, file.reject_detail
@@ -169,11 +174,12 @@ class IngestStage(Stage[ShardPlan]):
         if not reason:
             try:
                 data = files.read_bytes(file.url)
-                md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-                return _FileRead(reader.read(data, file.path, file.source), md5)
             except OSError as error:
                 reason, detail = "unreadable_file", error.strerror or str(error)
-        return _FileRead([ReadResult.rejected(reason, detail)], "")
+        if reason:
+            return _FileRead([ReadResult.rejected(reason, detail)], "")
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return _FileRead(reader.read(data, file.path, file.source), md5)
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         tracks = duplicates.mark_duplicates(row for result in results for row in result.rows)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from corpus import files, genres, layout, names, reports, shards, splits, tables
+from corpus import duplicates, files, genres, layout, names, reports, shards, splits, tables
 from corpus.config import SubsetsConfig
 from corpus.records import SPLITS, ArtistGenres, GenreLabel, Rejection, Track
 from corpus.stages import ShardResult, Stage, Summary
@@ -35,7 +35,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class SubsetPlan:
-    """The records that make one shard: (shard, offset) below the NoteSequences' folder."""
+    """The records of one shard of a subset: (shard, offset) below the NoteSequences' folder."""
 
     name: str
     records: tuple[tuple[str, int], ...]
@@ -69,7 +69,7 @@ def choose_subsets(
     config: SubsetsConfig,
     seed: int,
 ) -> list[Subset]:
-    """One subset for each genre asked for, duplicates left out, split.
+    """One subset for each genre asked for, without its duplicates, split.
 
     Raises:
       ValueError: no genre was asked for, or one that no track has.
@@ -84,12 +84,12 @@ def choose_subsets(
     ratios = splits.Ratios(config.eval_ratio, config.test_ratio)
     chosen = []
     for name in genres.resolve_subsets(config.genres, present):
-        mine = [
+        labelled = [
             track
             for track in tracks
-            if not track.duplicate_of
-            and any(genres.in_subset(name, label.genre) for label in labels[track.track_id])
+            if any(genres.in_subset(name, label.genre) for label in labels[track.track_id])
         ]
+        mine = duplicates.first_of_each(labelled)
         artists = {track.artist for track in mine}
         if len(mine) < config.min_tracks:
             chosen.append(Subset(name, len(artists), len(mine), "", {}))
@@ -99,18 +99,23 @@ def choose_subsets(
     return chosen
 
 
-def _notes(chosen: Sequence[Subset], min_tracks: int) -> list[str]:
+def _notes(chosen: Sequence[Subset], config: SubsetsConfig) -> list[str]:
     """What a user should know of the subsets, in sentences."""
-    notes = []
+    asked = {genres.normalize_genre(name) for name in config.genres}
+    notes = [
+        f"{subset.name}: no genre is called that here, so the whole family is taken"
+        for subset in chosen
+        if subset.name not in asked
+    ]
     for subset in chosen:
         if not subset.split_of:
             notes.append(
                 f"{subset.name}: {subset.num_tracks} tracks, under subsets.min_tracks = "
-                f"{min_tracks}; no subset is made"
+                f"{config.min_tracks}; no subset is made"
             )
         elif subset.unit != splits.BY_ARTIST:
             notes.append(
-                f"{subset.name}: too few artists ({subset.num_artists}) to split by artist; "
+                f"{subset.name}: its {subset.num_artists} artists do not fill three splits; "
                 f"split by {subset.unit}, so one artist may stand on two sides"
             )
     return notes
@@ -128,11 +133,13 @@ class SubsetsStage(Stage[SubsetPlan]):
         return self.layout.subsets
 
     def settings(self) -> object:
-        return self.config.subsets
+        return [self.config.subsets, self.config.seed, genres.vocabulary_hash()]
 
     def input_hash(self) -> str:
         ingested = reports.require(self.layout.notesequences, "ingest")
         looked_up = reports.require(self.layout.genres, "genres")
+        if looked_up.details.get("tracks") != ingested.output_hash:
+            raise ValueError("the genres were looked up for other tracks; run `make genres` again")
         return reports.digest([ingested.output_hash, looked_up.output_hash])
 
     def _load(self) -> tuple[list[Track], dict[str, list[GenreLabel]], list[Subset]]:
@@ -164,7 +171,7 @@ class SubsetsStage(Stage[SubsetPlan]):
             result.sha256, _ = shards.write_shard(
                 files.join(self.folder, work.name), self._payloads(work.records)
             )
-        return result.finished()
+        return result
 
     def _payloads(self, records: Sequence[tuple[str, int]]) -> Iterator[bytes]:
         for shard, group in itertools.groupby(records, key=lambda record: record[0]):
@@ -193,7 +200,7 @@ class SubsetsStage(Stage[SubsetPlan]):
             files={layout.LABELS: digest},
             details={
                 "subsets": {subset.name: _describe(subset) for subset in chosen},
-                "notes": _notes(chosen, self.config.subsets.min_tracks),
+                "notes": _notes(chosen, self.config.subsets),
             },
         )
 
@@ -201,10 +208,10 @@ class SubsetsStage(Stage[SubsetPlan]):
         self, track: Track, labels: Sequence[GenreLabel], chosen: Sequence[Subset]
     ) -> Rejection:
         asked = [s for s in chosen if any(genres.in_subset(s.name, x.genre) for x in labels)]
-        if track.duplicate_of:
-            reason, detail = "duplicate", f"the same bytes as track {track.duplicate_of}"
-        elif not labels:
+        if not labels:
             reason, detail = "artist_without_genre", f"no genre is known for {track.artist}"
+        elif any(subset.split_of for subset in asked):
+            reason, detail = "duplicate", "the same bytes as another track of the subset"
         elif asked:
             reason = "genre_too_small"
             detail = f"{', '.join(s.name for s in asked)}: under subsets.min_tracks"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from corpus.config import TrainConfig
+from corpus.encodings import Encoding
 from trainers.models.attention_rnn import AttentionRnn
 
 State = Any
@@ -32,14 +33,19 @@ class SequenceModel(Protocol):
 MODELS: dict[str, Callable[[TrainConfig, int, int], AttentionRnn]] = {"attention_rnn": AttentionRnn}
 
 
-def make_model(config: TrainConfig, input_size: int, num_classes: int) -> AttentionRnn:
+def make_model(config: TrainConfig, encoding: Encoding) -> AttentionRnn:
     """The model that the configuration names, freshly initialised from torch's seed.
 
     Raises:
-      ValueError: there is no such model.
+      ValueError: there is no such model, or it reads another encoding.
     """
     require_model(config.model)
-    return MODELS[config.model](config, input_size, num_classes)
+    model = MODELS[config.model](config, encoding.input_size, encoding.num_classes)
+    if model.encoding != encoding.name:
+        raise ValueError(
+            f"model {config.model} reads the encoding {model.encoding}, not {encoding.name}"
+        )
+    return model
 
 
 def require_model(name: str) -> None:
