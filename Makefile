@@ -10,10 +10,15 @@ RUNNER ?= local
 BEAM_FLAGS ?=
 # Further settings, for instance SET="--set train.num_steps=1000".
 SET    ?=
+# The demo keeps to a folder of its own, unless DATA was given.
+DEMO_DATA := $(if $(filter file,$(origin DATA)),demo,$(value DATA))
 DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
-# Values reach the shell through the environment, so quotes and spaces in names are safe.
-export DATA CONFIG RUNNER SOURCE GENRE_TABLE GENRES MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+# Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
+# signs in names are safe.
+PASSED_ON = DATA CONFIG RUNNER SOURCE GENRE_TABLE GENRES MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+$(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
+export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
 RUN = $(VENV)/bin/python -m
 SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
@@ -39,17 +44,15 @@ help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '  %-12s %s\n' $$name "$$text"; done
 
-demo: export DATA := $(if $(filter file,$(origin DATA)),demo,$(DATA))
-demo: export SOURCE := music21_corpus
-demo: export GENRES := $(DEMO_GENRES)
 demo: ## install everything and run the whole road on the embedded default corpus
-	@$(MAKE) --no-print-directory all SET="--set ingest.limit_per_artist=120 $$SET"
+	@$(MAKE) --no-print-directory all DATA="$$DEMO_DATA" SOURCE=music21_corpus \
+	  GENRE_TABLE= GENRES="$$DEMO_GENRES" SET="--set ingest.limit_per_artist=120 $$SET"
 
 all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per genre
 	@$(RUN) corpus.preflight $(SETTINGS)
 	@$(RUN) trainers.train $(SETTINGS) --check
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
-	@$(MAKE) --no-print-directory -j$(JOBS) train
+	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS)) train
 	@$(MAKE) --no-print-directory sample
 	@echo; $(MAKE) --no-print-directory report
 
@@ -98,6 +101,12 @@ lock: $(VENV)/dev ## write the versions that are installed here into constraints
 
 clean: ## remove the virtual environment and what tools leave (never DATA)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# One stage reads what the stage before wrote, so several goals run one after the other;
+# the per-genre jobs of `make train` are goals of a make of their own and run side by side.
+ifneq ($(filter $(STAGES) viz train sample report all demo,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 $(VENV)/user: setup.py pyproject.toml constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

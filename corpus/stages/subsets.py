@@ -115,7 +115,7 @@ def _notes(chosen: Sequence[Subset], config: SubsetsConfig) -> list[str]:
             )
         elif subset.unit != splits.BY_ARTIST:
             notes.append(
-                f"{subset.name}: its {subset.num_artists} artists do not fill three splits; "
+                f"{subset.name}: too few artists ({subset.num_artists}) to fill three splits; "
                 f"split by {subset.unit}, so one artist may stand on two sides"
             )
     return notes
