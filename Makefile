@@ -35,8 +35,8 @@ DEV_EXTRAS  = demo,train,viz,gcp,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow check \
-  format lock clean
+.PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow bench \
+  check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [GENRES=\"metal,hip hop\"] [MODEL=name]"
@@ -89,6 +89,9 @@ test: $(VENV)/dev ## run the test suite
 
 test-slow: $(VENV)/dev ## run every test, the slow ones too
 	@$(RUN) pytest -n $(JOBS)
+
+bench: $(VENV)/user ## measure the attention layer against plain autograd, side by side
+	@$(RUN) benchmarks.attention_scan
 
 check: $(VENV)/dev ## ruff and mypy
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

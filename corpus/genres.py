@@ -36,12 +36,6 @@ def vocabulary_hash() -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def families() -> list[str]:
-    """Every family, sorted, `other` included."""
-    exact, words = _vocabulary()
-    return sorted({*exact.values(), *words.values(), OTHER})
-
-
 @functools.cache
 def family_of(genre: str) -> str:
     """The family of a genre; `other` for one that the vocabulary has no word of.

@@ -119,6 +119,13 @@ def clear(folder: str) -> None:
     files.delete_empty_folders(folder)
 
 
+def sweep(folder: str) -> None:
+    """Removes half-written files, which a worker that was killed late may have left."""
+    for name in files.list_names(folder, recursive=True):
+        if is_temporary(name.rpartition("/")[2]):
+            files.delete(files.join(folder, name))
+
+
 def is_temporary(name: str) -> bool:
     """Whether a killed write left this file."""
     return name.startswith(".") and name.endswith(files.TEMPORARY_SUFFIX)

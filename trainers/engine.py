@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +12,6 @@ from torch.nn import functional as F
 from corpus.config import TrainConfig
 from corpus.encodings import Encoding
 from trainers.data import PADDING, Batch, BatchStream, Events, eval_batches
-
-logger = logging.getLogger(__name__)
 
 Metrics = dict[str, float]
 
@@ -155,15 +151,3 @@ def fit(
         on_step(progress, int((batch.labels != PADDING).sum()))
         if not last and progress.step % config.checkpoint_every == 0:
             on_checkpoint(progress)
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Wall time so far."""
-        return time.monotonic() - self._started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from corpus.config import Config, SampleConfig
 from corpus.encodings import Encoding, open_encoding, to_midi
 from corpus.layout import Layout
 from corpus.records import StageReport
-from trainers import bundle, engine
+from trainers import bundle
 from trainers.data import corpus_hash, example_genres
 from trainers.models import SequenceModel, make_model, require_model
 
@@ -91,7 +92,7 @@ class Job:
 
     def run(self) -> StageReport:
         """Samples, writes the MIDI files and the report."""
-        watch = engine.Stopwatch()
+        started = time.monotonic()
         settings = self.config.sample
         path = self.layout.bundle(self.config.train.model, self.genre)
         model, info = load_model(path, self.encoding)
@@ -121,7 +122,7 @@ class Job:
             inputs=settings.num_outputs,
             outputs=len(written),
             rejected={"no_notes": silent} if silent else {},
-            seconds=round(watch.seconds, 3),
+            seconds=round(time.monotonic() - started, 3),
             files=written,
             details={"genre": self.genre, "steps_trained": info.step},
         )

@@ -6,8 +6,8 @@ how `make train` starts one job a genre side by side.
 
 from __future__ import annotations
 
-import contextlib
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -102,6 +102,46 @@ class Job:
         return engine.Progress(info.step, info.metrics["train_loss"], info.metrics["history"])
 
 
+class _Watcher:
+    """Shows a training while it runs: TensorBoard scalars, and a bar where somebody looks."""
+
+    def __init__(self, job: Job, progress: engine.Progress) -> None:
+        self._board = SummaryWriter(job.folder, purge_step=progress.step + 1)
+        self._bar = tqdm(
+            total=job.config.train.num_steps,
+            initial=progress.step,
+            desc=f"train {job.genre}",
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+        self._started = time.monotonic()
+        self._num_events = 0
+        self._num_logged = len(progress.history)
+
+    def __enter__(self) -> _Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        self._board.close()
+
+    def on_step(self, now: engine.Progress, num_events: int) -> None:
+        """Logs a batch, and the evaluation if there was one."""
+        self._num_events += num_events
+        self._board.add_scalar("loss/train", now.train_loss, now.step)
+        for entry in now.history[self._num_logged :]:
+            for name in ("loss", "accuracy"):
+                if f"validation_{name}" in entry:
+                    self._board.add_scalar(
+                        f"{name}/validation", entry[f"validation_{name}"], now.step
+                    )
+        self._num_logged = len(now.history)
+        rate = self._num_events / (time.monotonic() - self._started)
+        self._bar.set_postfix(loss=f"{now.train_loss:.3f}", tokens=f"{rate:,.0f}/s")
+        self._bar.update()
+
+
 def _too_few(job: Job, train: Sequence[Events], validation: Sequence[Events]) -> list[str]:
     """What a user should know before the training starts; raises if there is nothing to learn."""
     if not train:
@@ -139,7 +179,7 @@ def train(job: Job) -> StageReport:
     Raises:
       ValueError: there is nothing to train on, or the training diverged.
     """
-    watch = engine.Stopwatch()
+    started = time.monotonic()
     settings = job.config.train
     train_set, validation = job.read(TRAIN), job.read(VALIDATION)
     notes = _too_few(job, train_set, validation)
@@ -150,37 +190,7 @@ def train(job: Job) -> StageReport:
     adam = engine.AdamState(model, settings.learning_rate)
     progress = engine.Progress() if job.config.force else job.resume(model, adam)
     _clear(job.folder, resumed=progress.step > 0)
-    with contextlib.ExitStack() as stack:
-        board = stack.enter_context(
-            contextlib.closing(SummaryWriter(job.folder, purge_step=progress.step + 1))
-        )
-        bar = stack.enter_context(
-            tqdm(
-                total=settings.num_steps,
-                initial=progress.step,
-                desc=f"train {job.genre}",
-                unit="step",
-                disable=not sys.stderr.isatty(),
-                leave=False,
-            )
-        )
-        events_seen = 0
-        logged = len(progress.history)
-
-        def on_step(now: engine.Progress, num_events: int) -> None:
-            nonlocal events_seen, logged
-            events_seen += num_events
-            board.add_scalar("loss/train", now.train_loss, now.step)
-            for entry in now.history[logged:]:
-                if "validation_loss" in entry:
-                    board.add_scalar("loss/validation", entry["validation_loss"], now.step)
-                    board.add_scalar("accuracy/validation", entry["validation_accuracy"], now.step)
-            logged = len(now.history)
-            bar.set_postfix(
-                loss=f"{now.train_loss:.3f}", tokens=f"{events_seen / watch.seconds:,.0f}/s"
-            )
-            bar.update()
-
+    with _Watcher(job, progress) as watcher:
         engine.fit(
             model,
             adam,
@@ -190,10 +200,10 @@ def train(job: Job) -> StageReport:
             job.encoding,
             settings,
             job.config.seed,
-            on_step=on_step,
+            on_step=watcher.on_step,
             on_checkpoint=lambda now: job.save_checkpoint(model, adam, now),
         )
-    return _finish(job, model, progress, notes, watch, len(train_set), len(validation))
+    return _finish(job, model, progress, notes, started, len(train_set), len(validation))
 
 
 def _finish(
@@ -201,7 +211,7 @@ def _finish(
     model: nn.Module,
     progress: engine.Progress,
     notes: Sequence[str],
-    watch: engine.Stopwatch,
+    started: float,
     num_train: int,
     num_validation: int,
 ) -> StageReport:
@@ -228,7 +238,7 @@ def _finish(
         inputs=1,
         outputs=1,
         rejected={},
-        seconds=round(watch.seconds, 3),
+        seconds=round(time.monotonic() - started, 3),
         files={job.bundle_path.rpartition("/")[2]: files.sha256_of(job.bundle_path)},
         details={
             "genre": job.genre,

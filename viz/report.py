@@ -104,6 +104,10 @@ def main(argv: Sequence[str]) -> int:
     for report in found:
         for note in command.notes(report):
             print(f"note ({report.stage}): {note}")
+    if any(report.stage == "train" for report in found):
+        print(
+            "note (train): the seconds of the genres' jobs, which may run side by side, are added"
+        )
     print()
     print("\n".join(training_lines(config)))
     place = Layout(config.data)

@@ -162,6 +162,7 @@ class Stage(ABC, Generic[Work]):
             files=written,
             details=dict(summary.details),
         )
+        reports.sweep(self.folder)
         reports.write(self.folder, report)
         return report
 

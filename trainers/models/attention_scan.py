@@ -1,13 +1,12 @@
 """The attention layer over whole sequences, with a backward pass of its own.
 
 Left to autograd, every step copies the window of the last outputs and keeps the tanh
-over it: 2.8 GB and 11,000 tokens/s at batch 64, 512 steps, 2 x 64 units. Here the
-outputs stand in one buffer whose views are the windows, and the backward pass
-computes the squashed scores again instead of keeping them. They are most of the work,
-and torch's sigmoid is three times as fast as its tanh, so tanh(x) = 2 sigmoid(2x) - 1
-is used: the buffer holds 2x, and the constant falls out of the softmax.
-`AttentionLstm.step` is the layer as its formula has it, a step at a time; a test holds
-the two together, gradients included.
+over it (`make bench` compares). Here the outputs stand in one buffer whose views are the
+windows, and the backward pass computes the squashed scores again instead of keeping
+them. They are most of the work, and torch's sigmoid is faster than its tanh, so
+tanh(x) = 2 sigmoid(2x) - 1 is used: the buffer holds 2x, and the constant falls out of
+the softmax. `AttentionLstm.step` is the layer as its formula has it, a step at a time; a
+test holds the two together, gradients included.
 """
 
 from __future__ import annotations
