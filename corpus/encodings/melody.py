@@ -14,6 +14,7 @@ input, O(steps^2); `inputs` is the same vectors in O(steps), which a test compar
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -40,8 +41,8 @@ _IN_KEY = np.zeros((_NUM_KEYS, _NUM_KEYS), dtype=np.int64)
 for _pitch_class, _keys in enumerate(constants.NOTE_KEYS):
     _IN_KEY[_pitch_class, _keys] = 1
 
-# Steps are counted out one by one: a piece of a day would take gigabytes.
-_MAX_SECONDS = 6 * 3600.0
+# Steps are counted out one by one, and a damaged tempo can make billions of them.
+_MAX_PIECE_STEPS = 400_000
 
 _SPLIT_ERRORS = (
     sequences_lib.BadTimeSignatureError,
@@ -75,12 +76,12 @@ class KeyMelodyEncoding:
     def encode(self, sequence: Any) -> Encoded:
         """Every melody of a NoteSequence, in Magenta's order: segment, instrument, time."""
         found = Encoded()
-        if sequence.total_time > _MAX_SECONDS:
-            found.dropped["too_long"] += 1
-            return found
         for segment in sequences_lib.split_note_sequence_on_time_changes(sequence):
             try:
                 quantized = sequences_lib.quantize_note_sequence(segment, STEPS_PER_QUARTER)
+                if quantized.total_quantized_steps > _MAX_PIECE_STEPS:
+                    found.dropped["too_long"] += 1
+                    continue
                 melodies = self._melodies(quantized, found.dropped)
             except (*_SPLIT_ERRORS, events_lib.NonIntegerStepsPerBarError):
                 found.dropped["unusable_meter"] += 1
@@ -244,8 +245,17 @@ def _cut(notes: list[Any], gap: float, empty: Any) -> Iterator[Any]:
             passage = type(empty)()
             passage.CopyFrom(empty)
             passage.notes.extend(notes[first:index])
+            _end_at_the_next(passage.notes)
             yield passage
             first = index
+
+
+def _end_at_the_next(notes: Any) -> None:
+    """Ends each note where the next begins, as a melody does; or long notes cost their length."""
+    for note, following in itertools.pairwise(notes):
+        begin = following.quantized_start_step
+        if note.quantized_start_step < begin < note.quantized_end_step:
+            note.quantized_end_step = begin
 
 
 def _to_classes(melody: melodies_lib.Melody) -> Events:

@@ -18,7 +18,7 @@ from corpus.stages import ShardResult, Stage, Summary, total_counts
 
 _REASON_WORDS = {
     "encoder_failed": "a fault of the encoder, which the log shows",
-    "too_long": "over six hours long",
+    "too_long": "over 25,000 bars, by its tempo",
     "no_melody_notes": "no pitched notes",
     "unusable_meter": "a meter that is no whole number of sixteenths a bar, or none",
     "polyphonic": "instruments that strike two notes at once",
