@@ -27,17 +27,20 @@ def _fold(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s]", " ", text).split())
 
 
+def _artist_words(name: str) -> list[str]:
+    """The words of an artist's name without its article, wherever that stands."""
+    if inverted := _INVERTED_ARTICLE.match(name.strip()):
+        name = inverted["rest"]
+    words = _fold(name).split()
+    return words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words
+
+
 def artist_key(name: str) -> str:
     """The spelling that two writings of one artist share: `The Beatles` and `Beatles, The`.
 
     A name of signs only (`!!!`) is its own key.
     """
-    if inverted := _INVERTED_ARTICLE.match(name.strip()):
-        name = inverted["rest"]
-    words = _fold(name).split()
-    if len(words) > 1 and words[0] in ("the", "a", "an"):
-        words = words[1:]
-    return "".join(words) or name.strip().casefold().replace("/", "")
+    return "".join(_artist_words(name)) or name.strip().casefold().replace("/", "")
 
 
 def word_key(name: str) -> str:
@@ -54,9 +57,13 @@ def split_version(stem: str) -> tuple[str, str]:
 
 
 def song_key(artist: str, title: str) -> str:
-    """Key of a song family: all versions of one title by one artist."""
-    folded = _fold(title)
-    return f"{artist_key(artist)}/{folded or title}"
+    """Key of a song family, `artist/title`: all versions of one title by one artist.
+
+    Words of the artist are sorted, so that `Collins Phil` stands with `Phil Collins`: what
+    a split keeps together may be too much, never too little.
+    """
+    words = "".join(sorted(_artist_words(artist))) or artist_key(artist)
+    return f"{words}/{_fold(title) or title}"
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

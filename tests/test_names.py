@@ -41,6 +41,8 @@ def test_versions_of_a_song_are_one_family() -> None:
     assert names.split_version("Symphony No.5.2") == ("Symphony No.5", "2")
     assert names.split_version("Summer of.1969") == ("Summer of.1969", "")
     assert names.song_key("ABBA", "Waterloo") == names.song_key("Abba", "waterloo")
+    assert names.song_key("Marley Bob", "Jamming") == names.song_key("Bob Marley", "Jamming")
+    assert names.song_key("Marley, Bob", "!!!") == names.song_key("Bob Marley", "!!!")
 
 
 def test_slugs_are_folder_names_and_never_collide() -> None:
