@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from importlib import resources
 
 from corpus import names
@@ -58,14 +60,25 @@ def family_of(genre: str) -> str:
     return OTHER
 
 
-def main_family(genres: Iterable[str]) -> str:
-    """The family that most of an artist's genres belong to; ties go to the first by name."""
-    counts: dict[str, int] = {}
+def rarity(genres_of_artists: Iterable[Collection[str]]) -> dict[str, float]:
+    """Genre -> log(artists / artists of the genre): how much a genre tells of an artist."""
+    listed = list(genres_of_artists)
+    counts = Counter(genre for mine in listed for genre in set(mine))
+    return {genre: math.log(len(listed) / count) for genre, count in counts.items()}
+
+
+def main_family(genres: Iterable[str], weight: Mapping[str, float]) -> str:
+    """The family with the most weight among an artist's genres; ties go to the first by name.
+
+    By plain counting most metal bands would be rock, because rock is what everyone is
+    called too; weighed by `rarity`, what sets an artist apart decides.
+    """
+    sums: dict[str, float] = {}
     for genre in genres:
         family = family_of(genre)
         if family != OTHER:
-            counts[family] = counts.get(family, 0) + 1
-    return min(counts, key=lambda f: (-counts[f], f)) if counts else OTHER
+            sums[family] = sums.get(family, 0.0) + weight.get(genre, 1.0)
+    return min(sums, key=lambda family: (-round(sums[family], 9), family)) if sums else OTHER
 
 
 def in_subset(subset: str, genre: str) -> bool:

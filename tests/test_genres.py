@@ -42,9 +42,17 @@ def test_every_genre_of_our_own_table_has_a_family() -> None:
 
 
 def test_main_family_counts_and_breaks_ties_by_name() -> None:
-    assert genres.main_family(["rock", "hard rock", "metal"]) == "rock"
-    assert genres.main_family(["metal", "rock"]) == "metal"
-    assert genres.main_family(["steampunk"]) == genres.OTHER
+    assert genres.main_family(["rock", "hard rock", "metal"], {}) == "rock"
+    assert genres.main_family(["metal", "rock"], {}) == "metal"
+    assert genres.main_family(["steampunk"], {}) == genres.OTHER
+
+
+def test_a_rare_genre_tells_more_of_an_artist() -> None:
+    everyone = [["rock", "hard rock"]] * 8 + [["rock", "hard rock", "metal"]]
+    weight = genres.rarity(everyone)
+    assert weight["rock"] == 0.0
+    assert genres.main_family(["rock", "hard rock", "metal"], weight) == "metal"
+    assert genres.main_family(["rock", "hard rock"], weight) == "rock"
 
 
 def test_resolve_exact_genre_first_then_family() -> None:

@@ -86,10 +86,11 @@ def coordinates(rows: Sequence[ArtistGenres], perplexity: float, seed: int) -> p
     few = len(matrix) < _MIN_ARTISTS_FOR_TSNE
     tsne = pca if few else project_tsne(values, perplexity, seed)
     has = [[str(genre) for genre in matrix.columns[row > 0]] for row in values]
+    weight = genres.rarity(has)
     frame = pd.DataFrame(
         {
             "artist": matrix.index,
-            "family": [genres.main_family(mine) for mine in has],
+            "family": [genres.main_family(mine, weight) for mine in has],
             "genres": ["; ".join(mine) for mine in has],
         }
     )
@@ -163,7 +164,7 @@ def draw(frame: pd.DataFrame, max_families: int) -> bytes:
         num_genres = len({g for text in frame["genres"] for g in text.split("; ")})
         figure.suptitle(
             f"Genre crossover of {len(frame)} artists, {num_genres} genres; "
-            "colour: the family that most of an artist's genres belong to",
+            "colour: the family that an artist's genres speak for, rare ones louder",
             fontsize=11,
         )
         handles, labels = left.get_legend_handles_labels()
