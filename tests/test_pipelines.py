@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def test_kill_and_start_again_gives_the_same_bytes(
     for earlier in STAGES[: STAGES.index(stage)]:
         assert run(f"pipelines.{earlier}", *arguments).returncode == 0
     for _ in range(5):  # A machine may be so quick that the stage ends before the kill.
-        kill_at_the_first_shard(stage, [*arguments, "--set", "force=true"], data / folder)
+        shutil.rmtree(data / folder, ignore_errors=True)
+        kill_at_the_first_shard(stage, arguments, data / folder)
         if not (data / folder / "_report.json").exists():
             break
     assert not (data / folder / "_report.json").exists(), "it was too quick to be killed"
