@@ -117,6 +117,20 @@ def write_atomically(path: str) -> Iterator[HashingWriter]:
         raise
 
 
+def require_writable(folder: str) -> None:
+    """Writes and removes a small file below the folder, which is made if it is not there.
+
+    Raises:
+      ValueError: nothing can be written there.
+    """
+    probe = join(folder, ".writable")
+    try:
+        write_bytes(probe, b"")
+        delete(probe)
+    except OSError as error:
+        raise ValueError(f"cannot write to {folder}: {error}") from error
+
+
 def write_bytes(path: str, data: bytes) -> str:
     """Writes a whole file at once and returns its SHA-256."""
     with write_atomically(path) as writer:
@@ -124,13 +138,19 @@ def write_bytes(path: str, data: bytes) -> str:
     return writer.sha256
 
 
-def list_names(folder: str, *, recursive: bool = False) -> list[str]:
-    """Sorted paths of the files below a folder, relative to it; none if it is missing."""
+def _listing(folder: str, *, recursive: bool) -> list[tuple[str, fs.FileInfo]]:
+    """(path below the folder, what is known of it), sorted; nothing for a missing folder."""
     filesystem, inner = _filesystem(folder)
     selector = fs.FileSelector(inner, recursive=recursive, allow_not_found=True)
-    infos = filesystem.get_file_info(selector)
     prefix = inner.rstrip("/") + "/"
-    return sorted(i.path.removeprefix(prefix) for i in infos if i.type == fs.FileType.File)
+    found = ((i.path.removeprefix(prefix), i) for i in filesystem.get_file_info(selector))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def list_names(folder: str, *, recursive: bool = False) -> list[str]:
+    """Sorted paths of the files below a folder, relative to it; none if it is missing."""
+    listing = _listing(folder, recursive=recursive)
+    return [path for path, info in listing if info.type == fs.FileType.File]
 
 
 @dataclass(frozen=True)
@@ -144,23 +164,17 @@ class FileInfo:
 
 def list_infos(folder: str) -> list[FileInfo]:
     """Every file below a folder with size and time of change, sorted by path."""
-    filesystem, inner = _filesystem(folder)
-    infos = filesystem.get_file_info(fs.FileSelector(inner, recursive=True, allow_not_found=True))
-    prefix = inner.rstrip("/") + "/"
-    found = [
-        FileInfo(i.path.removeprefix(prefix), i.size, i.mtime_ns or 0)
-        for i in infos
-        if i.type == fs.FileType.File
+    return [
+        FileInfo(path, info.size, info.mtime_ns or 0)
+        for path, info in _listing(folder, recursive=True)
+        if info.type == fs.FileType.File
     ]
-    return sorted(found, key=lambda info: info.path)
 
 
 def list_folders(folder: str) -> list[str]:
     """Sorted names of the folders directly below a folder."""
-    filesystem, inner = _filesystem(folder)
-    selector = fs.FileSelector(inner, allow_not_found=True)
-    infos = filesystem.get_file_info(selector)
-    return sorted(i.base_name for i in infos if i.type == fs.FileType.Directory)
+    listing = _listing(folder, recursive=False)
+    return [path for path, info in listing if info.type == fs.FileType.Directory]
 
 
 def delete(path: str) -> None:

@@ -22,7 +22,7 @@ def check(config: Config) -> str:
       ValueError: something that a later stage would stumble over.
     """
     open_encoding(config.examples)
-    _check_data(config.data)
+    files.require_writable(config.data)
     source = open_source(config.ingest.source)
     table = config.genres.table or source.genre_table
     known: set[str] = set()
@@ -33,16 +33,6 @@ def check(config: Config) -> str:
     subsets = genres.resolve_subsets(config.subsets.genres, known)
     num_files = len(source.list_files())
     return f"{num_files} files of {source.name}; subsets: {', '.join(subsets)}"
-
-
-def _check_data(data: str) -> None:
-    """Writes and removes a file below DATA."""
-    probe = files.join(data, ".preflight")
-    try:
-        files.write_bytes(probe, b"")
-        files.delete(probe)
-    except OSError as error:
-        raise ValueError(f"DATA {data!r} cannot be written to: {error}") from error
 
 
 def main(argv: Sequence[str]) -> int:

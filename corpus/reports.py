@@ -132,8 +132,10 @@ def is_temporary(name: str) -> bool:
 
 
 def fail_if_empty(report: StageReport, advice: str) -> None:
-    """Raises:
-    EmptyStageError: the stage has no output; the message has the counts and the advice.
+    """Refuses a stage that has no output.
+
+    Raises:
+      EmptyStageError: with the counts, the reasons and the advice.
     """
     if report.outputs:
         return

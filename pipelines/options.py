@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from apache_beam.runners.runner import PipelineRunner
 from corpus import command, config
 
 RUNNERS = ("local", "multiprocess", "dataflow")
-_QUIET = ("apache_beam", "root", "google", "urllib3")
+_QUIET = ("apache_beam", "google", "urllib3")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ def parse(stage: str, description: str, argv: Sequence[str]) -> StageArguments:
     if loaded.beam.runner not in RUNNERS:
         known = ", ".join(RUNNERS)
         raise ValueError(f"unknown runner {loaded.beam.runner!r}; known: {known}")
+    # A worker's exception comes back as the run's own error; Beam would log it as well.
+    here = loaded.beam.runner != "dataflow" and command.TRACEBACK not in os.environ
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.CRITICAL if here else logging.WARNING)
     return StageArguments(loaded, tuple(beam_flags))
 
 

@@ -26,13 +26,12 @@ def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
 
 
 @contextlib.contextmanager
-def _progress(stage: Stage[Any]) -> Iterator[None]:
+def _progress(stage: Stage[Any], total: int) -> Iterator[None]:
     """A bar over the finished shards, whatever process or machine writes them."""
     if not options.show_progress():
         yield
         return
     ended = threading.Event()
-    total = len(stage.plan())
     with tqdm(total=total, desc=stage.name, unit="shard", leave=False) as bar:
 
         def watch() -> None:
@@ -51,12 +50,14 @@ def _progress(stage: Stage[Any]) -> Iterator[None]:
 
 
 def _run_here(stage: Stage[Any], arguments: options.StageArguments) -> None:
-    stage.plan()  # What a user can have got wrong is said here, without Beam's traceback.
+    # What a user can have got wrong is said by planning here, without Beam's traceback.
+    total = len(stage.plan())
+    files.require_writable(stage.folder)
     stage.clear()
     pipeline = _pipeline(arguments)
     build(pipeline, stage)
     try:
-        with _progress(stage):
+        with _progress(stage, total):
             pipeline.run().wait_until_finish()
     except Exception as error:
         if os.environ.get(command.TRACEBACK):

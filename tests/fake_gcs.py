@@ -49,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         data = self._body()
+        self.server.uploads.append(data)  # type: ignore[attr-defined]
         crc = base64.b64encode(struct.pack(">I", google_crc32c.value(data))).decode()
         md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         self._reply(
@@ -65,13 +66,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[str]:
-    """Runs the server; gives its base URL on localhost."""
+def serve() -> Iterator[tuple[str, list[bytes]]]:
+    """Runs the server; gives its base URL on localhost, and the list that uploads go to."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    uploads: list[bytes] = []
+    server.uploads = uploads  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://localhost:{server.server_port}"
+        yield f"http://localhost:{server.server_port}", uploads
     finally:
         server.shutdown()
         server.server_close()

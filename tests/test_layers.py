@@ -58,11 +58,9 @@ def test_import_rule(path: Path) -> None:
 
 
 def test_no_module_hides_the_standard_library() -> None:
-    ours = {path.stem for path in MODULES if path.name not in ("__init__.py", "__main__.py")}
-    # As absolute imports from packages these are safe; a top-level file would not be.
-    top_level = {path.stem for path in ROOT.glob("*.py")}
-    assert not top_level & set(sys.stdlib_module_names)
-    assert not ours & {"types", "select", "io", "logging", "abc_"} - {"abc"}
+    ours = {path.stem for path in [*MODULES, *ROOT.glob("*.py")]}
+    # corpus.readers.abc is named for the format; nothing is started from inside its folder.
+    assert ours & set(sys.stdlib_module_names) == {"abc"}
 
 
 def test_the_import_rule_can_fail(tmp_path: Path) -> None:

@@ -11,11 +11,9 @@ import torch
 
 from corpus import example_proto, files, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import Encoding
+from corpus.encodings import Encoding, Events
 from corpus.layout import Layout
 from corpus.records import StageReport
-
-Events = npt.NDArray[np.int64]
 
 # Batches are cut from so many batches' worth of shuffled examples, sorted by length.
 _POOL_BATCHES = 4

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from corpus.config import TrainConfig
-from corpus.encodings import Encoding
-from trainers.data import PADDING, Batch, BatchStream, Events, eval_batches
+from corpus.encodings import Encoding, Events
+from trainers.data import PADDING, Batch, BatchStream, eval_batches
 
 Metrics = dict[str, float]
 

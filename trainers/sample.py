@@ -7,20 +7,17 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
 from corpus import command, files, names, reports
 from corpus.config import Config, SampleConfig
-from corpus.encodings import Encoding, open_encoding, to_midi
+from corpus.encodings import Encoding, Events, open_encoding, to_midi
 from corpus.layout import Layout
 from corpus.records import StageReport
 from trainers import bundle
 from trainers.data import corpus_hash, example_genres
 from trainers.models import SequenceModel, make_model, require_model
-
-Events = npt.NDArray[np.int64]
 
 
 def load_model(path: str, encoding: Encoding) -> tuple[SequenceModel, bundle.BundleInfo]:

@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from corpus import command, files, names, reports, tables
 from corpus.config import Config
-from corpus.encodings import Encoding, open_encoding
+from corpus.encodings import Encoding, Events, open_encoding
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
 from trainers import bundle, engine
-from trainers.data import Events, corpus_hash, example_genres, find_genre, read_examples
+from trainers.data import corpus_hash, example_genres, find_genre, read_examples
 from trainers.models import make_model, require_model
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -144,13 +144,16 @@ class _Watcher:
 
 def _too_few(job: Job, train: Sequence[Events], validation: Sequence[Events]) -> list[str]:
     """What a user should know before the training starts; raises if there is nothing to learn."""
+    counts = example_genres(job.config)[job.genre]
     if not train:
-        counts = example_genres(job.config)[job.genre]
         raise ValueError(
             f"{job.genre}: no training example (train {counts[TRAIN]}, validation "
             f"{counts[VALIDATION]}, test {counts[TEST]}); see rejections.jsonl of the examples"
         )
+    unused = counts[TRAIN] - len(train) + counts[VALIDATION] - len(validation)
     notes = []
+    if unused:
+        notes.append(f"{unused} examples of one event are left out: nothing to predict in them")
     if len(train) < job.config.train.batch_size:
         notes.append(
             f"{len(train)} training examples are fewer than a batch of "

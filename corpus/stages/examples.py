@@ -105,8 +105,9 @@ class ExamplesStage(Stage[ExamplesPlan]):
             encoded = self._encode(sequence)
             if not encoded.examples:
                 reason, detail = why_nothing(encoded, self._encoding)
-                path = f"{work.genre}: {sequence.filename}"
-                result.reject(self.name, sequence.collection_name, path, reason, detail)
+                which = f"{work.genre}, track {sequence.id.rpartition('/')[2]}: {detail}"
+                source = sequence.collection_name
+                result.reject(self.name, source, sequence.filename, reason, which)
                 continue
             result.outputs += 1
             for events in encoded.examples:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from corpus import genres, layout, names, reports, tables
 from corpus.providers import Provider, open_provider
 from corpus.providers.table import AMBIGUOUS, NO_GENRES, NO_MATCH
-from corpus.records import ArtistGenres, Track
+from corpus.records import ArtistGenres, StageReport, Track
 from corpus.stages import ShardResult, Stage, Summary
 
 _MAX_NEAREST_LOOKUPS = 200
@@ -47,19 +47,19 @@ class GenresStage(Stage[LookupPlan]):
     def settings(self) -> object:
         return self.config.genres.providers
 
-    def _ingested(self) -> dict[str, object]:
-        return reports.require(self.layout.notesequences, "ingest").details
+    def _ingested(self) -> StageReport:
+        return reports.require(self.layout.notesequences, "ingest")
 
     def _table(self) -> str:
-        return self.config.genres.table or str(self._ingested().get("genre_table", ""))
+        """The user's table, or the one that the source came with."""
+        return self.config.genres.table or str(self._ingested().details["genre_table"])
 
     def _provider(self, name: str) -> Provider:
         return open_provider(name, self._table())
 
     def input_hash(self) -> str:
-        ingested = reports.require(self.layout.notesequences, "ingest")
         asked = [self._provider(name).content_hash() for name in self.config.genres.providers]
-        return reports.digest([ingested.output_hash, asked])
+        return reports.digest([self._ingested().output_hash, asked])
 
     def plan(self) -> list[LookupPlan]:
         tracks = tables.read_table(self.layout.tracks_table, Track)
@@ -95,7 +95,7 @@ class GenresStage(Stage[LookupPlan]):
                 "genres": len({row.genre for row in rows if row.genre}),
                 "providers": dict(Counter(row.provider for row in rows if row.genre)),
                 "genre_table": self._table(),
-                "tracks": reports.require(self.layout.notesequences, "ingest").output_hash,
+                "tracks": self._ingested().output_hash,
             },
         )
 
