@@ -5,19 +5,23 @@ from setuptools import find_packages, setup
 INSTALL = [
     "apache-beam==2.77.0",
     "google-crc32c==1.9.0",
+    "lxml==6.1.3",
     "note-seq==0.0.5",
+    "numba==0.68.1",
     "numpy==2.4.6",
     "pandas==3.1.1",
     "pretty_midi==0.2.11.post0",
     "protobuf==6.33.6",
     "pyarrow==25.0.1",
     "rapidfuzz==3.14.6",
+    "rensa==0.5.0",
     "tqdm==4.70.1",
 ]
 EXTRAS = {
     "demo": ["music21==10.5.1"],
     "train": ["torch==2.13.0", "safetensors==0.8.0", "tensorboard==2.21.0"],
     "viz": ["scikit-learn==1.9.1", "matplotlib==3.11.2"],
+    "bench": ["symusic==0.6.0"],
     "gcp": ["apache-beam[gcp]==2.77.0"],
     "dev": [
         "hypothesis==6.170.15",

@@ -29,11 +29,13 @@ class IngestConfig:
 
     source: str = DEFAULT_SOURCE
     limit_per_artist: int = 0
-    files_per_shard: int = 48
+    files_per_shard: int = 256
+    count_lost_time: bool = False
+    near_duplicates: float = 0.3
     num_readers: int = 2
     max_file_mb: float = 16.0
     max_memory_mb: int = 320
-    max_seconds: float = 60.0
+    max_seconds: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "ingest.limit_per_artist": (0, float("inf")),
     "ingest.files_per_shard": (1, 100_000),
     "ingest.num_readers": (1, 256),
+    "ingest.near_duplicates": (0, 1.01),
     "ingest.max_file_mb": (0.001, 1024),
     "ingest.max_memory_mb": (64, 65_536),
     "ingest.max_seconds": (0.1, 3600),

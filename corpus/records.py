@@ -22,6 +22,7 @@ class SourceFile:
       url: where the bytes are: a local path or an object-store URI.
       num_bytes: size on disk.
       modified_ns: time of the last change, nanoseconds since the epoch.
+      member: ordinal of the file in the archive at `url`; -1 for a plain file.
       reject_reason: set when the listing already knows that it cannot be read.
       reject_detail: the sentence that goes with the reason.
     """
@@ -31,11 +32,12 @@ class SourceFile:
     url: str
     num_bytes: int
     modified_ns: int = 0
+    member: int = -1
     reject_reason: str = ""
     reject_detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """One score that was read; a tune book gives one track a tune.
 
@@ -45,8 +47,14 @@ class Track:
       artist: the name that genres are looked up for.
       artist_raw: the name as the source spells it.
       song: key of the song family; `Song.mid` and `Song.2.mid` share it.
-      programs: sorted General MIDI programs of the pitched notes.
-      duplicate_of: track_id of the first track with the same bytes, else empty.
+      media: `midi`, `musicxml` or `abc`.
+      reader: which reader read it; `midi-tolerant` for a file that note_seq refuses.
+      md5: of the source file's bytes; content_hash: of the notes, see corpus.analysis.
+      num_notes ... on_grid_12: see corpus.analysis.Facts.
+      cluster: track_id of the track that represents all that have the same music.
+      duplicate_of: the same for the others of the cluster, else empty.
+      duplicate_kind: what is the same: `bytes`, `notes` or `near`, else empty.
+      warnings: slugs of what was mended while reading.
       shard, offset, num_bytes: where the serialized NoteSequence stands.
     """
 
@@ -59,15 +67,31 @@ class Track:
     title: str
     song: str
     media: str
+    reader: str
     md5: str
+    content_hash: str = ""
     num_notes: int
     seconds: float
     qpm: float
+    median_qpm: float = 120.0
+    num_tempos: int = 0
     time_signature: str
+    num_time_signatures: int = 0
+    key: str = ""
+    key_confidence: float = 0.0
     has_drums: bool
     has_chords: bool
     programs: list[int]
-    duplicate_of: str
+    num_instruments: int = 0
+    polyphony: float = 0.0
+    max_polyphony: int = 0
+    pitch_min: int = 0
+    pitch_max: int = 0
+    on_grid_4: float = 0.0
+    on_grid_12: float = 0.0
+    cluster: str = ""
+    duplicate_of: str = ""
+    duplicate_kind: str = ""
     license: str
     warnings: list[str]
     shard: str

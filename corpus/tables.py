@@ -35,13 +35,40 @@ def schema_of(record_type: type) -> pa.Schema:
     return pa.schema([(f.name, _ARROW_TYPES[hints[f.name]]) for f in fields])
 
 
-def write_table(path: str, rows: Sequence[Record], record_type: type[Record]) -> str:
-    """Writes records as one Parquet file, atomically; returns its SHA-256."""
+def to_arrow(rows: Sequence[Record], record_type: type[Record]) -> pa.Table:
+    """Records as an Arrow table, which takes a tenth of their memory."""
     schema = schema_of(record_type)
     columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    return pa.table(columns, schema=schema)
+
+
+def write_arrow(path: str, table: pa.Table) -> str:
+    """Writes a table as one Parquet file, atomically; returns its SHA-256."""
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     return files.write_bytes(path, buffer.getvalue())
+
+
+def write_table(path: str, rows: Sequence[Record], record_type: type[Record]) -> str:
+    """Writes records as one Parquet file, atomically; returns its SHA-256."""
+    return write_arrow(path, to_arrow(rows, record_type))
+
+
+def pack(table: pa.Table) -> bytes:
+    """A table as bytes (Arrow's IPC stream), small enough to go through a shuffle."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(
+        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(table)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def unpack(packed: bytes) -> pa.Table:
+    """The table that `pack` packed."""
+    with pa.ipc.open_stream(packed) as reader:
+        return reader.read_all()
 
 
 def read_table(path: str, record_type: type[Record]) -> list[Record]:

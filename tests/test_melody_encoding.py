@@ -69,7 +69,7 @@ def test_every_label_is_an_event_from_the_first_step_on() -> None:
 
 def test_decode_gives_back_the_melody() -> None:
     (melody,) = ENCODING.encode(
-        readers.read_score(makers.melody(1), "a.mid", "t")[0].sequence
+        readers.read_score(makers.melody(1), "a.mid", "t")[0].note_sequence()
     ).examples
     again = ENCODING.encode(ENCODING.decode(melody, 120.0)).examples
     assert [e.tolist() for e in again] == [melody.tolist()]
@@ -91,7 +91,7 @@ def test_note_sequences_are_magentas(folder: str) -> None:
     for expected in golden_sequences(folder):
         data = (makers.GOLDEN / "inputs" / folder / expected.filename).read_bytes()
         (score,) = readers.read_score(data, expected.filename, expected.collection_name)
-        assert score.sequence == expected
+        assert score.note_sequence() == expected
 
 
 def test_the_data_set_is_magentas_byte_for_byte() -> None:
@@ -185,7 +185,7 @@ def test_many_scattered_notes_are_looked_at_once_each(monkeypatch: pytest.Monkey
 
 def test_what_is_dropped_is_counted() -> None:
     def dropped(data: bytes) -> dict[str, int]:
-        encoded = ENCODING.encode(readers.read_score(data, "a.mid", "t")[0].sequence)
+        encoded = ENCODING.encode(readers.read_score(data, "a.mid", "t")[0].note_sequence())
         assert not encoded.examples
         return dict(encoded.dropped)
 
@@ -196,7 +196,7 @@ def test_what_is_dropped_is_counted() -> None:
 
 def test_long_melodies_are_cut() -> None:
     encoded = ENCODING.encode(
-        readers.read_score(makers.midi(makers.SCALE * 40), "a.mid", "t")[0].sequence
+        readers.read_score(makers.midi(makers.SCALE * 40), "a.mid", "t")[0].note_sequence()
     )
     assert [len(events) for events in encoded.examples] == [512]
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus import duplicates, names, splits
+from corpus import names, splits
 from corpus.records import SPLITS, Track
 
 RATIOS = splits.Ratios(0.1, 0.1)
@@ -16,7 +15,8 @@ def track(artist: str, title: str, version: int = 0) -> Track:
     return Track(
         track_id=f"{artist}/{title}.{version}", source="s", path="", tune="", artist=artist,
         artist_raw=artist, title=title, song=names.song_key(artist, title), media="midi",
-        md5=f"{artist}{title}{version}", num_notes=1, seconds=1.0, qpm=120.0, time_signature="4/4",
+        reader="midi", md5=f"{artist}{title}{version}", num_notes=1, seconds=1.0,
+        qpm=120.0, time_signature="4/4",
         has_drums=False, has_chords=False, programs=[], duplicate_of="", license="", warnings=[],
         shard="", offset=0, num_bytes=0,
     )  # fmt: skip
@@ -80,10 +80,3 @@ def test_no_song_family_stands_on_two_sides(
     assert all(len(s) == 1 for s in sides(tracks, assigned.split_of, "song").values())
     if artists * songs >= 3:
         assert set(assigned.split_of.values()) == set(SPLITS)
-
-
-def test_byte_identical_tracks_are_marked_once() -> None:
-    a, b = track("A", "x"), dataclasses.replace(track("B", "x"), md5=track("A", "x").md5)
-    tune = dataclasses.replace(b, tune="2", track_id="tune")
-    marked = duplicates.mark_duplicates([a, b, tune])
-    assert [t.duplicate_of for t in marked] == ["", a.track_id, ""]

@@ -60,7 +60,7 @@ def test_every_row_adds_up_and_says_why(road: Config) -> None:
     ingest, genres, subsets, examples = found.values()
     assert (ingest.inputs, ingest.outputs) == (44, 42)
     assert ingest.rejected == {"not_a_score": 1, "truncated": 1}
-    assert ingest.details["duplicates"] == 1
+    assert ingest.details["duplicates"] == {"bytes": 1}
     assert (genres.inputs, genres.outputs) == (15, 13)
     assert genres.rejected == {"no_genres": 1, "no_match": 1}
     assert subsets.inputs == 42

@@ -6,6 +6,7 @@ then the bytes that the header announces. Nothing is pickled.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -13,6 +14,9 @@ import struct
 import sys
 import warnings
 from typing import Any, BinaryIO
+
+from corpus import readers
+from corpus.readers.results import Score
 
 LENGTH = struct.Struct("<I")
 
@@ -52,43 +56,26 @@ def _limit_memory(max_memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _describe(score: Any) -> tuple[dict[str, Any], bytes]:
-    """(header of a score, its serialized NoteSequence): what a Track row is made of."""
-    if score.sequence is None:
-        return {"tune": score.tune, "reason": score.reason, "detail": score.detail}, b""
-    sequence = score.sequence
-    body = sequence.SerializeToString(deterministic=True)
-    signature = sequence.time_signatures[0] if sequence.time_signatures else None
-    header = {
+def _header(score: Score) -> dict[str, Any]:
+    return {
         "tune": score.tune,
-        "reason": "",
-        "track_id": score.track_id,
-        "media": score.media,
+        "reason": score.reason,
+        "detail": score.detail,
         "title": score.title,
         "composer": score.composer,
+        "media": score.media,
+        "reader": score.reader,
         "warnings": score.warnings,
-        "num_notes": len(sequence.notes),
-        "seconds": sequence.total_time,
-        "qpm": sequence.tempos[0].qpm if sequence.tempos else 120.0,
-        "time_signature": f"{signature.numerator}/{signature.denominator}" if signature else "",
-        "has_drums": any(note.is_drum for note in sequence.notes),
-        "has_chords": bool(sequence.text_annotations),
-        "programs": sorted({note.program for note in sequence.notes if not note.is_drum}),
-        "num_bytes": len(body),
+        "num_bytes": len(score.payload),
     }
-    return header, body
 
 
-def _answer(request: dict[str, Any], data: bytes) -> bytes:
-    from corpus import readers
-
-    path = request["path"].encode().decode("unicode_escape")
-    described = [_describe(s) for s in readers.read_score(data, path, request["source"])]
-    return frame({"scores": [head for head, _ in described]}, *(body for _, body in described))
+def _answer(scores: list[Score]) -> bytes:
+    return frame({"scores": [_header(s) for s in scores]}, *(s.payload for s in scores))
 
 
 def _failed(reason: str, detail: str) -> bytes:
-    return frame({"scores": [{"tune": "", "reason": reason, "detail": detail}]})
+    return _answer([Score(reason=reason, detail=detail)])
 
 
 def main() -> None:
@@ -96,9 +83,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # A library that prints must not write into the frames.
-    from corpus import readers
-
-    assert readers.READERS
+    for module in (readers.READERS[media] for media in readers.READERS if media != readers.MIDI):
+        importlib.import_module(module)
     _limit_memory(int(sys.argv[1]))
     max_seconds = float(sys.argv[2])
     stdout.write(frame({"ready": True}))
@@ -110,7 +96,7 @@ def main() -> None:
         # time, not the clock: what is too slow does not depend on what else is running.
         signal.setitimer(signal.ITIMER_PROF, max_seconds)
         try:
-            answer = _answer(request, data)
+            answer = _answer(readers.read_prepared(readers.Prepared(request["media"], data)))
         except MemoryError:
             answer = _failed("too_much_memory", "reading it takes more memory than is allowed")
         except Exception as error:

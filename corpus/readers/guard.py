@@ -13,46 +13,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from corpus.readers import child
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+from corpus.readers import Prepared, child
+from corpus.readers.results import Score
 
 _START_SECONDS = 120.0
 # The child counts its own processor time; the clock is only for one that does not run at all.
 _PATIENCE = 10
-
-
-@dataclass(frozen=True)
-class ReadResult:
-    """One score of a file: facts for its track row and the serialized NoteSequence."""
-
-    facts: dict[str, Any]
-    payload: bytes
-
-    @property
-    def reason(self) -> str:
-        """Empty for a score that was read."""
-        return str(self.facts["reason"])
-
-    @property
-    def tune(self) -> str:
-        """Name of the tune in its book; empty for a file of one score."""
-        return str(self.facts["tune"])
-
-    @classmethod
-    def rejected(cls, reason: str, detail: str) -> ReadResult:
-        """A whole file that gave nothing."""
-        return cls({"tune": "", "reason": reason, "detail": detail}, b"")
 
 
 class GuardedReader:
@@ -85,17 +57,13 @@ class GuardedReader:
             if pipe is not None:
                 pipe.close()
 
-    def read(self, data: bytes, path: str, source: str) -> list[ReadResult]:
-        """Reads every score of a file; whatever happens ends as a result with a reason."""
-        request = {
-            "path": path.encode("unicode_escape").decode(),
-            "source": source,
-            "num_bytes": len(data),
-        }
+    def read(self, prepared: Prepared) -> list[Score]:
+        """Reads every score of a file; whatever happens ends as a score or as a reason."""
+        request = {"media": prepared.media, "num_bytes": len(prepared.data)}
         process = self._started()
         deadline = time.monotonic() + _PATIENCE * self._max_seconds
         try:
-            self._send(process, child.frame(request, data), deadline)
+            self._send(process, child.frame(request, prepared.data), deadline)
             return self._receive(process, deadline)
         except TimeoutError:
             self.close()
@@ -105,10 +73,11 @@ class GuardedReader:
             self.close()
             if out_of_time:
                 return [self._too_slow()]
-            return [ReadResult.rejected("reader_crashed", "the reader died of this file")]
+            return [Score(reason="reader_crashed", detail="the reader died of this file")]
 
-    def _too_slow(self) -> ReadResult:
-        return ReadResult.rejected("too_slow", f"reading it takes over {self._max_seconds:g} s")
+    def _too_slow(self) -> Score:
+        detail = f"reading it takes over {self._max_seconds:g} s"
+        return Score(reason="too_slow", detail=detail)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -162,12 +131,12 @@ class GuardedReader:
         header: dict[str, Any] = json.loads(self._read(process, length, deadline))
         return header
 
-    def _receive(self, process: subprocess.Popen[bytes], deadline: float) -> list[ReadResult]:
-        scores = self._receive_header(process, deadline)["scores"]
-        return [
-            ReadResult(facts, self._read(process, facts.get("num_bytes", 0), deadline))
-            for facts in scores
-        ]
+    def _receive(self, process: subprocess.Popen[bytes], deadline: float) -> list[Score]:
+        scores = []
+        for header in self._receive_header(process, deadline)["scores"]:
+            payload = self._read(process, header.pop("num_bytes"), deadline)
+            scores.append(Score(payload=payload, **header))
+        return scores
 
 
 def _left(deadline: float) -> float:
@@ -175,9 +144,10 @@ def _left(deadline: float) -> float:
 
 
 class ReaderPool:
-    """Several guarded readers that work side by side; answers come in the order asked."""
+    """Several guarded readers that work side by side."""
 
     def __init__(self, num_readers: int, *, max_memory_mb: int, max_seconds: float) -> None:
+        self.num_readers = num_readers
         self._readers = [
             GuardedReader(max_memory_mb=max_memory_mb, max_seconds=max_seconds)
             for _ in range(num_readers)
@@ -193,23 +163,13 @@ class ReaderPool:
         for reader in self._readers:
             reader.close()
 
-    def map(
-        self, ask: Callable[[GuardedReader, Item], Answer], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Answer]]:
-        """(item, answer) in order, a few items ahead of the consumer, so memory is bounded."""
-        ahead = 2 * len(self._readers)
-        waiting: deque[tuple[Item, Future[Answer]]] = deque()
-        for item in items:
-            waiting.append((item, self._threads.submit(self._ask, ask, item)))
-            if len(waiting) >= ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for rest, future in waiting:
-            yield rest, future.result()
+    def submit(self, prepared: Prepared) -> Future[list[Score]]:
+        """Has the next reader that is free read the file."""
+        return self._threads.submit(self._read, prepared)
 
-    def _ask(self, ask: Callable[[GuardedReader, Item], Answer], item: Item) -> Answer:
+    def _read(self, prepared: Prepared) -> list[Score]:
         reader = self._idle.get()
         try:
-            return ask(reader, item)
+            return reader.read(prepared)
         finally:
             self._idle.put(reader)

@@ -21,10 +21,14 @@ import functools
 import importlib.util
 import io
 import os
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from corpus import files
+from corpus.readers.results import ReadError
 from corpus.records import SourceFile
+from corpus.sources import locations
+from corpus.sources.contents import Contents
 
 NAME = "music21_corpus"
 _EXTENSIONS = (".mxl", ".xml", ".musicxml", ".abc")
@@ -67,6 +71,16 @@ class Music21CorpusSource:
             for info in files.list_infos(root)
             if info.path.lower().endswith(_EXTENSIONS) and not info.path.startswith(_NO_PIECES)
         ]
+
+    def state(self) -> str:
+        """Hash of paths and sizes; of no times, for every installation has its own."""
+        return locations.hash_of(self.list_files())
+
+    def open_files(
+        self, files: Sequence[SourceFile], max_bytes: int
+    ) -> Iterator[tuple[SourceFile, bytes | ReadError]]:
+        """The contents of listed files, in the order asked; a ReadError where there is none."""
+        return Contents().read_each(files, max_bytes)
 
     def license_of(self, path: str) -> str:
         """What the package's license files say of this path."""

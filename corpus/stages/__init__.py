@@ -32,6 +32,7 @@ class ShardResult:
       sha256: of the shard's bytes; empty for work that writes no shard.
       inputs, outputs: counts in the stage's unit; the rest is in `rejections`.
       rows: rows for the stage's table.
+      packed: rows as `tables.pack` packs them, for a stage with very many.
       counts: further counts for the report, summed over the results.
       input_hash: hash of the stage's whole input when the work was planned.
       started: wall clock, seconds since the epoch.
@@ -42,6 +43,7 @@ class ShardResult:
     inputs: int = 0
     outputs: int = 0
     rows: list[Any] = field(default_factory=list)
+    packed: bytes = b""
     rejections: list[Rejection] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     input_hash: str = ""

@@ -1,20 +1,46 @@
-"""Ingest: the files of a source -> NoteSequence shards, tracks, rejections."""
+"""Ingest: the files of a source -> NoteSequence shards, tracks, rejections.
+
+MIDI is read here, by compiled code that nothing in a file can hurt. MusicXML and ABC are
+read by children with limits of memory and time, side by side; results stay in order.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
-from corpus import duplicates, files, layout, names, shards, tables
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import (
+    analysis,
+    compiled,
+    duplicates,
+    files,
+    layout,
+    names,
+    notes,
+    shards,
+    shingles,
+    tables,
+)
 from corpus.config import Config
-from corpus.readers.guard import GuardedReader, ReaderPool, ReadResult
+from corpus.readers import MIDI, ReadError, Score, identify, prepare
+from corpus.readers.guard import ReaderPool
+from corpus.readers.midi import MidiReader
 from corpus.records import SourceFile, Track
 from corpus.sources import Source, open_source
 from corpus.stages import ShardResult, Stage, Summary, total_counts
 
 _SHARD_PREFIX = "notesequences"
+_SIGNATURE = "signature"
+_READ_AHEAD = 8  # files a child, beyond the one that everybody waits for
 
 
 @dataclass(frozen=True)
@@ -27,28 +53,36 @@ class ShardPlan:
 
 @dataclass(frozen=True)
 class _FileRead:
-    """The scores of one file, and the MD5 of its bytes."""
+    """One file, the MD5 of its bytes, and its scores, now or soon."""
 
-    scores: list[ReadResult]
+    file: SourceFile
     md5: str
+    scores: list[Score] | Future[list[Score]]
+
+    @property
+    def is_ready(self) -> bool:
+        return isinstance(self.scores, list) or self.scores.done()
+
+    def result(self) -> list[Score]:
+        return self.scores if isinstance(self.scores, list) else self.scores.result()
 
 
 def select(listing: Sequence[SourceFile], source: Source, limit: int) -> list[SourceFile]:
     """The first `limit` files of each artist, in order; all of them for 0."""
     if not limit:
         return list(listing)
-    taken: dict[str, int] = {}
+    taken: Counter[str] = Counter()
     chosen: list[SourceFile] = []
     for file in listing:
         artist = source.artist_and_title(file.path)[0]
-        taken[artist] = taken.get(artist, 0) + 1
+        taken[artist] += 1
         if taken[artist] <= limit:
             chosen.append(file)
     return chosen
 
 
 def plan_shards(listing: Sequence[SourceFile], files_per_shard: int) -> list[ShardPlan]:
-    """Cuts the sorted listing into shards; depends on the listing only, never on workers."""
+    """Cuts the listing into shards; depends on the listing only, never on workers."""
     pieces = [listing[i : i + files_per_shard] for i in range(0, len(listing), files_per_shard)]
     return [
         ShardPlan(shards.shard_name(_SHARD_PREFIX, index, len(pieces)), tuple(piece))
@@ -56,39 +90,72 @@ def plan_shards(listing: Sequence[SourceFile], files_per_shard: int) -> list[Sha
     ]
 
 
-def _make_track(
-    file: SourceFile, source: Source, score: ReadResult, md5: str, shard: str, offset: int
-) -> Track:
-    facts = score.facts
-    artist_raw, stem = source.artist_and_title(file.path)
-    artist_raw = artist_raw or facts["composer"] or source.name
-    of_tune = facts["title"] or f"{stem} {score.tune}"
-    title = of_tune if score.tune else names.split_version(stem)[0]
-    return Track(
-        track_id=facts["track_id"],
-        source=file.source,
-        path=names.printable(file.path),
-        tune=score.tune,
-        artist=" ".join(artist_raw.split()),
-        artist_raw=artist_raw,
-        title=title,
-        song=names.song_key(artist_raw, title),
-        media=facts["media"],
-        md5=md5,
-        num_notes=facts["num_notes"],
-        seconds=facts["seconds"],
-        qpm=facts["qpm"],
-        time_signature=facts["time_signature"],
-        has_drums=facts["has_drums"],
-        has_chords=facts["has_chords"],
-        programs=facts["programs"],
-        duplicate_of="",
-        license=source.license_of(file.path),
-        warnings=facts["warnings"],
-        shard=shard,
-        offset=offset,
-        num_bytes=len(score.payload),
+@functools.lru_cache(maxsize=1)
+def _listing(given: str, ours: str, state: str, limit: int) -> list[SourceFile]:
+    """The files to read. A large archive takes seconds to list, and a run asks twice."""
+    source = open_source(given, ours)
+    return select(source.list_files(), source, limit)
+
+
+def _warm_up() -> None:
+    """Calls all compiled code once, on a file with one note."""
+    track = b"\x00\xff\x58\x04\x04\x02\x18\x08\x00\x90\x3c\x40\x60\x80\x3c\x40\x00\xff\x2f\x00"
+    header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
+    arrays = notes.parse(MidiReader().read(header + track).payload)
+    analysis.describe(arrays)
+    analysis.content_hash(arrays)
+    shingles.signature(arrays)
+
+
+class _Rows:
+    """The track rows of one shard, with the signature that near duplicates are found by."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._signatures: list[bytes | None] = []
+
+    def add(self, track: Track, signature: shingles.Signature | None) -> None:
+        self.tracks.append(track)
+        self._signatures.append(None if signature is None else signature.tobytes())
+
+    def pack(self) -> bytes:
+        column = pa.array(self._signatures, pa.binary(4 * shingles.SIGNATURE_SIZE))
+        return tables.pack(tables.to_arrow(self.tracks, Track).append_column(_SIGNATURE, column))
+
+
+def _signatures(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """((tracks, SIGNATURE_SIZE) uint32, (tracks,) bool: whether there is one)."""
+    present = column.is_valid().to_numpy()
+    filled = np.zeros((len(column), shingles.SIGNATURE_SIZE), np.uint32)
+    row = 0
+    for chunk in column.chunks:
+        width = 4 * shingles.SIGNATURE_SIZE
+        raw = np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * width, chunk.offset * width)
+        filled[row : row + len(chunk)] = raw.view(np.uint32).reshape(len(chunk), -1)
+        row += len(chunk)
+    return filled, present
+
+
+def _mark_duplicates(table: pa.Table, threshold: float) -> pa.Table:
+    """Fills in the columns about duplicates and takes the signatures out."""
+    signatures, has_signature = _signatures(table[_SIGNATURE])
+    columns = duplicates.Tracks(
+        track_ids=table["track_id"].to_pylist(),
+        md5s=table["md5"].to_pylist(),
+        tunes=table["tune"].to_pylist(),
+        content_hashes=table["content_hash"].to_pylist(),
+        num_notes=table["num_notes"].to_pylist(),
+        has_warnings=pc.greater(pc.list_value_length(table["warnings"]), 0).to_pylist(),
+        paths=table["path"].to_pylist(),
+        signatures=signatures,
+        has_signature=has_signature,
     )
+    found = duplicates.find_duplicates(columns, threshold)
+    table = table.drop_columns(_SIGNATURE)
+    for field in dataclasses.fields(found):
+        index = table.schema.get_field_index(field.name)
+        table = table.set_column(index, field.name, pa.array(getattr(found, field.name)))
+    return table
 
 
 class IngestStage(Stage[ShardPlan]):
@@ -100,94 +167,155 @@ class IngestStage(Stage[ShardPlan]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._readers: ReaderPool | None = None
+        # What we wrote is no music of the user's, even where DATA lies below SOURCE.
+        self._source = open_source(config.ingest.source, config.data)
+        self._children: ReaderPool | None = None
+        self._midi: MidiReader | None = None
 
     @property
     def folder(self) -> str:
         return self.layout.notesequences
 
     def settings(self) -> object:
-        return dataclasses.replace(self.config.ingest, source=self._source().name, num_readers=1)
-
-    def _source(self) -> Source:
-        return open_source(self.config.ingest.source)
-
-    def _listing(self) -> list[SourceFile]:
-        source = self._source()
-        # What we wrote is no music of the user's, even where DATA lies below SOURCE.
-        ours = files.absolute(self.config.data) + "/"
-        listing = [f for f in source.list_files() if not files.absolute(f.url).startswith(ours)]
-        return select(listing, source, self.config.ingest.limit_per_artist)
+        return dataclasses.replace(self.config.ingest, source=self._source.name, num_readers=1)
 
     def input_hash(self) -> str:
-        lines = [
-            f"{f.path!r} {f.num_bytes} {f.modified_ns} {f.reject_reason}" for f in self._listing()
-        ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return self._source.state()
 
     def plan(self) -> list[ShardPlan]:
-        return plan_shards(self._listing(), self.config.ingest.files_per_shard)
+        settings = self.config.ingest
+        state = self._source.state()
+        listing = _listing(settings.source, self.config.data, state, settings.limit_per_artist)
+        return plan_shards(listing, settings.files_per_shard)
 
     def setup(self) -> None:
         settings = self.config.ingest
+        compiled.once_per_machine(_warm_up)
         local = self.config.beam.runner == "local"  # Elsewhere the workers stand side by side.
-        self._readers = ReaderPool(
+        self._midi = MidiReader(count_lost_time=settings.count_lost_time)
+        self._children = ReaderPool(
             settings.num_readers if local else 1,
             max_memory_mb=settings.max_memory_mb,
             max_seconds=settings.max_seconds,
         )
 
     def teardown(self) -> None:
-        if self._readers is not None:
-            self._readers.close()
-            self._readers = None
+        if self._children is not None:
+            self._children.close()
+        self._children = self._midi = None
 
     def run(self, work: ShardPlan) -> ShardResult:
-        """Reads one shard's files side by side and writes the shard in their order."""
-        assert self._readers is not None, "setup() comes before run()"
+        """Reads one shard's files and writes the shard in their order."""
         result = ShardResult(work.name)
-        source = self._source()
+        rows = _Rows()
         with files.write_atomically(files.join(self.folder, work.name)) as writer:
             shard = shards.ShardWriter(writer)
-            for file, read in self._readers.map(self._read, work.files):
+            for read in self._read_all(work.files):
                 result.count("files")
-                for score in read.scores:
+                for score in read.result():
                     result.inputs += 1
-                    if score.reason:
-                        path = f"{file.path}#{score.tune}" if score.tune else file.path
-                        detail = score.facts["detail"]
-                        result.reject(self.name, file.source, path, score.reason, detail)
-                        continue
-                    offset = shard.write(score.payload)
-                    result.rows.append(
-                        _make_track(file, source, score, read.md5, result.name, offset)
-                    )
+                    self._take(score, read, shard, result, rows)
         result.sha256 = writer.sha256
-        result.outputs = len(result.rows)
+        result.outputs = len(rows.tracks)
+        result.packed = rows.pack()
         return result
 
-    def _read(self, reader: GuardedReader, file: SourceFile) -> _FileRead:
-        reason, detail = file.reject_reason, file.reject_detail
-        if not reason and file.num_bytes > self.config.ingest.max_file_mb * 1e6:
-            reason = "too_big"
-            detail = f"{file.num_bytes / 1e6:.1f} MB, over ingest.max_file_mb"
-        if not reason:
+    def _read_all(self, chosen: Sequence[SourceFile]) -> Iterator[_FileRead]:
+        """Files in order, a few ahead of the one that is taken, so that memory is bounded."""
+        assert self._children is not None, "setup() comes before run()"
+        ahead = _READ_AHEAD * self._children.num_readers
+        waiting: deque[_FileRead] = deque()
+        max_bytes = int(self.config.ingest.max_file_mb * 1e6)
+        for file, content in self._source.open_files(chosen, max_bytes):
+            waiting.append(self._begin(file, content))
+            while waiting and (waiting[0].is_ready or len(waiting) > ahead):
+                yield waiting.popleft()
+        yield from waiting
+
+    def _begin(self, file: SourceFile, content: bytes | ReadError) -> _FileRead:
+        """Reads a MIDI file; has a child read another one."""
+        assert self._children is not None
+        assert self._midi is not None
+        if isinstance(content, ReadError):
+            return _FileRead(file, "", [Score.rejected(content)])
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        try:
+            prepared = prepare(content, file.path)
+            if prepared.media != MIDI:
+                return _FileRead(file, md5, self._children.submit(prepared))
+            return _FileRead(file, md5, [self._midi.read(prepared.data)])
+        except ReadError as error:
+            return _FileRead(file, md5, [Score.rejected(error)])
+
+    def _take(
+        self,
+        score: Score,
+        read: _FileRead,
+        shard: shards.ShardWriter,
+        result: ShardResult,
+        rows: _Rows,
+    ) -> None:
+        """Writes a score and its row, or books the rejection."""
+        file = read.file
+        if not score.reason:
             try:
-                data = files.read_bytes(file.url)
-            except OSError as error:
-                reason, detail = "unreadable_file", error.strerror or str(error)
-        if reason:
-            return _FileRead([ReadResult.rejected(reason, detail)], "")
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        return _FileRead(reader.read(data, file.path, file.source), md5)
+                arrays = notes.parse(score.payload)
+            except ValueError as error:
+                score.reject("unusable_notes", str(error))
+        if score.reason:
+            path = f"{file.path}#{score.tune}" if score.tune else file.path
+            result.reject(self.name, file.source, path, score.reason, score.detail)
+            return
+        identify(score, file.path, file.source)
+        offset = shard.write(score.payload)
+        track = self._make_track(score, read, analysis.describe(arrays), result.name, offset)
+        track = dataclasses.replace(track, content_hash=analysis.content_hash(arrays))
+        rows.add(track, shingles.signature(arrays))
+
+    def _make_track(
+        self, score: Score, read: _FileRead, facts: analysis.Facts, shard: str, offset: int
+    ) -> Track:
+        file = read.file
+        artist_raw, stem = self._source.artist_and_title(file.path)
+        artist_raw = artist_raw or score.composer or file.source
+        of_tune = score.title or f"{stem} {score.tune}"
+        title = of_tune if score.tune else names.split_version(stem)[0]
+        return Track(
+            track_id=score.track_id,
+            source=file.source,
+            path=names.printable(file.path),
+            tune=score.tune,
+            artist=" ".join(artist_raw.split()),
+            artist_raw=artist_raw,
+            title=title,
+            song=names.song_key(artist_raw, title),
+            media=score.media,
+            reader=score.reader or score.media,
+            md5=read.md5,
+            license=self._source.license_of(file.path),
+            warnings=score.warnings,
+            shard=shard,
+            offset=offset,
+            num_bytes=len(score.payload),
+            **{field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)},
+        )
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
-        tracks = duplicates.mark_duplicates(row for result in results for row in result.rows)
-        written = {layout.TRACKS: tables.write_table(self.layout.tracks_table, tracks, Track)}
+        table = pa.concat_tables(tables.unpack(result.packed) for result in results)
+        table = _mark_duplicates(table, self.config.ingest.near_duplicates)
+        written = {layout.TRACKS: tables.write_arrow(self.layout.tracks_table, table)}
         details = {
             **total_counts(results),
-            "duplicates": sum(bool(track.duplicate_of) for track in tracks),
-            "artists": len({track.artist for track in tracks}),
-            "genre_table": self._source().genre_table,
+            "duplicates": _counted(table["duplicate_kind"]),
+            "artists": pc.count_distinct(table["artist"]).as_py(),
+            "readers": _counted(table["reader"]),
+            "warnings": _counted(pc.list_flatten(table["warnings"])),
+            "genre_table": self._source.genre_table,
         }
         return Summary.of(results, written, details)
+
+
+def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value comes, by name; empty ones are not counted."""
+    counts = Counter(value for value in values.to_pylist() if value)
+    return dict(sorted(counts.items()))
