@@ -31,18 +31,18 @@ SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" 
   $${FORCE:+--set "force=$$FORCE"} $$SET
 BEAM = $${BEAM_FLAGS:+-- $$BEAM_FLAGS}
 USER_EXTRAS = demo,train,viz
-DEV_EXTRAS  = demo,train,viz,gcp,dev
+DEV_EXTRAS  = demo,train,viz,gcp,bench,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow bench \
-  check format lock clean
+  bench-ingest bench-duplicates fuzz check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [GENRES=\"metal,hip hop\"] [MODEL=name]"
 	@echo "            [DATA=folder] [RUNNER=local|multiprocess|dataflow] [FORCE=1] [SEED=0]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='|' read -r name text; do printf '  %-12s %s\n' $$name "$$text"; done
+	  while IFS='|' read -r name text; do printf '  %-17s %s\n' $$name "$$text"; done
 
 demo: ## install everything and run the whole road on the embedded default corpus
 	@$(MAKE) --no-print-directory all DATA="$$DEMO_DATA" SOURCE=music21_corpus \
@@ -90,8 +90,18 @@ test: $(VENV)/dev ## run the test suite
 test-slow: $(VENV)/dev ## run every test, the slow ones too
 	@$(RUN) pytest -n $(JOBS)
 
-bench: $(VENV)/user ## measure the attention layer against plain autograd, side by side
+bench: $(VENV)/dev ## measure everything against its peers, side by side
 	@$(RUN) benchmarks.attention_scan
+	@$(MAKE) --no-print-directory bench-ingest bench-duplicates
+
+bench-ingest: $(VENV)/dev ## reading MIDI against other libraries, and the whole ingest stage; SOURCE: your files
+	@$(RUN) benchmarks.ingest $${SOURCE:+--source "$$SOURCE"}
+
+bench-duplicates: $(VENV)/dev ## recall and precision of near duplicates, on copies that it makes; SOURCE: your files
+	@$(RUN) benchmarks.duplicates $${SOURCE:+--source "$$SOURCE"}
+
+fuzz: $(VENV)/dev ## 100,000 damaged inputs: each must end as a score or as a reason; SOURCE: more to damage
+	@$(RUN) benchmarks.fuzz $${SOURCE:+--seeds "$$SOURCE"}
 
 check: $(VENV)/dev ## ruff and mypy
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

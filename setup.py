@@ -25,6 +25,7 @@ EXTRAS = {
     "gcp": ["apache-beam[gcp]==2.77.0"],
     "dev": [
         "hypothesis==6.170.15",
+        "lxml-stubs==0.5.1",
         "mypy==2.4.1",
         "pandas-stubs==3.1.0.261029",
         "pytest==9.2.0",
@@ -37,7 +38,7 @@ EXTRAS = {
 
 setup(
     name="genremill",
-    version="0.1.0",
+    version="0.2.0",
     description="Genre-labelled MIDI training corpora, and a model for each genre",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",

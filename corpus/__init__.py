@@ -6,7 +6,7 @@ stage, notebook and test can use it.
 
 import warnings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # pydub, which note_seq imports, warns about a missing ffmpeg that nothing here uses.
 warnings.filterwarnings("ignore", message="Couldn't find ffmpeg")

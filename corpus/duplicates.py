@@ -6,7 +6,7 @@ found to be a duplicate, so that a user may leave out `bytes` and `notes` and ke
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,9 +118,15 @@ def _join(
     leaders[:] = found[leaders]
 
 
-def first_of_each(tracks: Iterable[Track]) -> list[Track]:
-    """The first track of each cluster among the tracks, in their order."""
-    first: dict[str, Track] = {}
+def one_of_each(tracks: Sequence[Track]) -> list[Track]:
+    """One track of each cluster, in the order given.
+
+    The one that represents the cluster, if it is among the tracks, else the first.
+    """
+    kept: dict[str, Track] = {}
     for track in tracks:
-        first.setdefault(track.duplicate_of or track.track_id, track)
-    return list(first.values())
+        cluster = track.duplicate_of or track.track_id
+        if cluster not in kept or not track.duplicate_of:
+            kept[cluster] = track
+    chosen = {track.track_id for track in kept.values()}
+    return [track for track in tracks if track.track_id in chosen]

@@ -38,11 +38,20 @@ class PlanWork(beam.PTransform):  # type: ignore[misc]
     stage: Stage[Any]
 
     def expand(self, begin: beam.Pipeline) -> beam.PCollection:
-        return begin | beam.Create([None]) | beam.FlatMap(self._plan) | beam.Reshuffle()
+        return (
+            begin
+            | beam.Create([None])
+            | beam.FlatMap(self._plan)
+            | beam.GroupByKey()
+            | beam.FlatMapTuple(lambda _, lane: sorted(lane, key=lambda piece: piece.work.name))
+        )
 
-    def _plan(self, _: None) -> Iterable[Any]:
+    def _plan(self, _: None) -> Iterable[tuple[int, Piece[Any]]]:
+        """(lane, piece): a worker takes the pieces of a lane in their order."""
         self.stage.clear()
-        return self.stage.pieces()
+        pieces = self.stage.pieces()
+        num_lanes = self.stage.num_lanes() or len(pieces)
+        return [(index * num_lanes // len(pieces), piece) for index, piece in enumerate(pieces)]
 
 
 @dataclass

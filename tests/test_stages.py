@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
 from note_seq.protobuf import music_pb2
 
-from corpus import example_proto, files, names, preflight, reports, shards, tables
+from corpus import duplicates, example_proto, files, names, preflight, reports, shards, tables
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import SPLITS, ArtistGenres, GenreLabel, StageReport, Track
@@ -302,3 +303,82 @@ def test_files_that_are_too_big_are_rejected_unread(tmp_path: Path) -> None:
     small = dataclasses.replace(config.ingest, max_file_mb=0.0005)
     (result,) = makers.run_in_loop(IngestStage(dataclasses.replace(config, ingest=small)))
     assert [r.reason for r in result.rejections] == ["too_big"]
+
+
+def tracks_of(config: Config) -> list[Track]:
+    return tables.read_table(Layout(config.data).tracks_table, Track)
+
+
+def ingest(data: Path, source: str, **settings: object) -> Config:
+    config = makers.config_for(data, Path(source))
+    changed = dataclasses.replace(config.ingest, source=source, **settings)  # type: ignore[arg-type]
+    config = dataclasses.replace(config, ingest=changed)
+    makers.run_in_loop(IngestStage(config))
+    return config
+
+
+def test_an_archive_gives_the_tracks_of_its_folder(tmp_path: Path) -> None:
+    source = makers.write_source(tmp_path / "scores", {"A": 7, "B": 6})
+    with tarfile.open(tmp_path / "scores.tar.gz", "w:gz") as archive:
+        archive.add(source, "scores")
+    from_folder = tracks_of(ingest(tmp_path / "one", str(source)))
+    packed = ingest(tmp_path / "two", str(tmp_path / "scores.tar.gz"))
+    assert {t.path: t.content_hash for t in tracks_of(packed)} == {
+        t.path: t.content_hash for t in from_folder
+    }
+    assert IngestStage(packed).num_lanes() == 1
+    spread = dataclasses.replace(packed.beam, runner="multiprocess", num_workers=3)
+    assert IngestStage(dataclasses.replace(packed, beam=spread)).num_lanes() == 3
+    assert IngestStage(makers.config_for(tmp_path / "d", source)).num_lanes() == 0
+
+
+def test_several_sources_are_one_corpus(tmp_path: Path) -> None:
+    one = makers.write_source(tmp_path / "one", {"A": 2})
+    (tmp_path / "two" / "B").mkdir(parents=True)
+    (tmp_path / "two" / "B" / "Tune.abc").write_text("X:1\nT:Other\nK:C\nCDEF\n")
+    (tmp_path / "two" / "B" / "copy.mid").write_bytes((one / "A" / "Song 0.mid").read_bytes())
+    config = ingest(tmp_path / "data", f"{one},{tmp_path / 'two'}")
+    found = {t.path: t for t in tracks_of(config)}
+    assert sorted(found) == [
+        "one/A/Song 0.mid", "one/A/Song 1.mid", "two/B/Tune.abc", "two/B/copy.mid",
+    ]  # fmt: skip
+    assert [found[p].artist for p in sorted(found)] == ["A", "A", "B", "B"]
+    assert found["two/B/copy.mid"].duplicate_of == found["one/A/Song 0.mid"].track_id
+    assert found["two/B/copy.mid"].duplicate_kind == "bytes"
+
+
+def test_tracks_say_what_a_researcher_filters_by_and_what_was_mended(tmp_path: Path) -> None:
+    source = tmp_path / "scores" / "A"
+    source.mkdir(parents=True)
+    (source / "sound.mid").write_bytes(makers.melody(1))
+    (source / "cut.mid").write_bytes(makers.melody(2)[:-40])
+    (source / "riff.rmi").write_bytes(b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + makers.melody(3))
+    config = ingest(tmp_path / "data", str(tmp_path / "scores"))
+    found = {t.path: t for t in tracks_of(config)}
+    sound, cut = found["A/sound.mid"], found["A/cut.mid"]
+    assert (sound.reader, sound.warnings, sound.num_notes) == ("midi", [], 64)
+    assert (sound.key, sound.on_grid_4, sound.max_polyphony) == ("C major", 1.0, 1)
+    assert (cut.reader, cut.warnings) == ("midi-tolerant", ["truncated"])
+    assert 0 < cut.num_notes < 64
+    assert found["A/riff.rmi"].num_notes == 64
+    details = report_of(IngestStage(config)).details
+    assert details["readers"] == {"midi": 2, "midi-tolerant": 1}
+    assert details["warnings"] == {"truncated": 1}
+
+
+def test_the_time_that_mido_loses_is_counted_when_asked(tmp_path: Path) -> None:
+    track = b"\x60\xff\x4b\x01a\x00\x90\x3c\x40\x60\x3c\x00\x00\xff\x2f\x00"
+    header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
+    (tmp_path / "s" / "A").mkdir(parents=True)
+    (tmp_path / "s" / "A" / "a.mid").write_bytes(header + track)
+    for count, seconds in ((False, 0.5), (True, 1.0)):
+        config = ingest(tmp_path / str(count), str(tmp_path / "s"), count_lost_time=count)
+        assert [t.seconds for t in tracks_of(config)] == [seconds]
+        assert report_of(IngestStage(config)).details["warnings"] == {"lost_time": 1}
+
+
+def test_one_of_each_prefers_who_represents_the_cluster(road: Config) -> None:
+    first, second = tracks_of(road)[:2]
+    copy = dataclasses.replace(second, duplicate_of=first.track_id, duplicate_kind="near")
+    assert duplicates.one_of_each([copy, first]) == [first]
+    assert duplicates.one_of_each([copy]) == [copy]

@@ -73,11 +73,13 @@ class Stage(ABC, Generic[Work]):
       name: of the stage, of its make target and of its module.
       unit: what `inputs` counts, for the table.
       advice: the next step for a user whose stage produced nothing.
+      packages: whose versions shape this stage's output, beside those of all stages.
     """
 
     name: str
     unit: str
     advice: str
+    packages: tuple[str, ...] = ()
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -99,6 +101,13 @@ class Stage(ABC, Generic[Work]):
     @abstractmethod
     def plan(self) -> list[Work]:
         """The pieces of work, at least one; the same for the same input, always."""
+
+    def num_lanes(self) -> int:
+        """Into how many runs of neighbors the plan may be cut at most; 0 for no limit.
+
+        For work that is read from a stream, where going back costs.
+        """
+        return 0
 
     def pieces(self) -> list[Piece[Work]]:
         """The plan. The input is hashed first: what changes later makes the stage run again."""
@@ -127,7 +136,7 @@ class Stage(ABC, Generic[Work]):
 
     def versions(self) -> dict[str, str]:
         """Versions of what shapes the output."""
-        return reports.versions("note-seq", "pretty_midi")
+        return reports.versions("note-seq", "pretty_midi", *self.packages)
 
     def config_hash(self) -> str:
         """Hash over the settings and the versions that shape the output."""

@@ -40,6 +40,7 @@ from corpus.stages import ShardResult, Stage, Summary, total_counts
 
 _SHARD_PREFIX = "notesequences"
 _SIGNATURE = "signature"
+_MAX_LANES = 16  # each lane of a packed tar unpacks what lies before it
 _READ_AHEAD = 8  # files a child, beyond the one that everybody waits for
 
 
@@ -97,7 +98,7 @@ def _listing(given: str, ours: str, state: str, limit: int) -> list[SourceFile]:
     return select(source.list_files(), source, limit)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Calls all compiled code once, on a file with one note."""
     track = b"\x00\xff\x58\x04\x04\x02\x18\x08\x00\x90\x3c\x40\x60\x80\x3c\x40\x00\xff\x2f\x00"
     header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
@@ -164,6 +165,7 @@ class IngestStage(Stage[ShardPlan]):
     name = "ingest"
     unit = "scores"
     advice = "rejections.jsonl in the stage's folder has the reason for each file."
+    packages = ("lxml", "numba", "rensa")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -188,9 +190,17 @@ class IngestStage(Stage[ShardPlan]):
         listing = _listing(settings.source, self.config.data, state, settings.limit_per_artist)
         return plan_shards(listing, settings.files_per_shard)
 
+    def num_lanes(self) -> int:
+        """Packed tars are read in one pass, so a worker gets a run of neighbors."""
+        if any(file.member >= 0 for plan in self.plan() for file in plan.files[:1]):
+            return {"local": 1, "multiprocess": self.config.beam.num_workers}.get(
+                self.config.beam.runner, _MAX_LANES
+            )
+        return 0
+
     def setup(self) -> None:
         settings = self.config.ingest
-        compiled.once_per_machine(_warm_up)
+        compiled.once_per_machine(warm_up)
         local = self.config.beam.runner == "local"  # Elsewhere the workers stand side by side.
         self._midi = MidiReader(count_lost_time=settings.count_lost_time)
         self._children = ReaderPool(

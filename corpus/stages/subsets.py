@@ -13,6 +13,12 @@ from corpus.config import SubsetsConfig
 from corpus.records import SPLITS, ArtistGenres, GenreLabel, Rejection, Track
 from corpus.stages import ShardResult, Stage, Summary
 
+_SAME = {
+    duplicates.SAME_BYTES: "the same bytes",
+    duplicates.SAME_NOTES: "the same notes",
+    duplicates.NEAR: "nearly the same notes",
+}
+
 
 @dataclass(frozen=True)
 class Subset:
@@ -89,7 +95,7 @@ def choose_subsets(
             for track in tracks
             if any(genres.in_subset(name, label.genre) for label in labels[track.track_id])
         ]
-        mine = duplicates.first_of_each(labelled)
+        mine = duplicates.one_of_each(labelled)
         artists = {track.artist for track in mine}
         if len(mine) < config.min_tracks:
             chosen.append(Subset(name, len(artists), len(mine), "", {}))
@@ -211,7 +217,8 @@ class SubsetsStage(Stage[SubsetPlan]):
         if not labels:
             reason, detail = "artist_without_genre", f"no genre is known for {track.artist}"
         elif any(subset.split_of for subset in asked):
-            reason, detail = "duplicate", "the same bytes as another track of the subset"
+            same = _SAME.get(track.duplicate_kind, "the same music")
+            reason, detail = "duplicate", f"{same} as another track of the subset"
         elif asked:
             reason = "genre_too_small"
             detail = f"{', '.join(s.name for s in asked)}: under subsets.min_tracks"

@@ -21,7 +21,7 @@ from corpus.readers.results import ReadError, Score
 
 MAX_SECONDS = 24 * 3600.0
 MAX_PAYLOAD_BYTES = 96 << 20
-_KEPT_WORKSPACE_BYTES = 2 << 20
+_KEPT_BYTES = 20 << 20
 _FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30000 / 1001, 30: 30.0}
 
 # Bit of workspace.counts[MENDS] -> (slug of the warning, what it says).
@@ -40,8 +40,16 @@ WARNINGS = {
 SMPTE_TIMING = "smpte_timing"
 LARGE_DIVISION = "large_division"
 SHORT_HEADER = "short_header"
-FAR_NOTES = "far_notes"
 TYPE_2 = "midi_type_2"
+FAR_NOTES = "far_notes"
+# The other warnings, and what they say.
+NOTES = {
+    SMPTE_TIMING: "ticks are film frames; beats are as at 120 quarter notes a minute",
+    LARGE_DIVISION: "a division over 32,767 was taken for ticks a quarter note",
+    SHORT_HEADER: "bytes of the file header are missing; they were guessed",
+    TYPE_2: "tracks of type 2, each a piece of its own, were read side by side as note_seq does",
+    FAR_NOTES: "notes that end after 24 hours were left out",
+}
 
 _HEADER = struct.Struct(">4sIHhH")
 
@@ -112,8 +120,13 @@ class MidiReader:
         try:
             return self._read(header, array)
         finally:
-            if self._room > _KEPT_WORKSPACE_BYTES:  # One big file must not hold its memory.
+            if self._out.size > _KEPT_BYTES:  # One big file must not hold its memory.
                 self._make_room(0)
+
+    @property
+    def num_notes(self) -> int:
+        """Notes of the file that was read last."""
+        return int(self._facts[wire.NOTES_WRITTEN])
 
     def _make_room(self, num_bytes: int) -> None:
         self._room = num_bytes

@@ -1,0 +1,17 @@
+"""The documents name what the code knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from corpus.readers import abc, midi
+from corpus.readers.musicxml.mends import WORDS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_warning_of_a_reader_is_told() -> None:
+    text = (ROOT / "docs" / "reading.md").read_text("utf-8")
+    told = {**dict(midi.WARNINGS.values()), **midi.NOTES, **WORDS, **abc.WARNINGS}
+    missing = [slug for slug, words in told.items() if f"| `{slug}` | {words} |" not in text]
+    assert not missing
