@@ -22,7 +22,7 @@ def _transpose(data, semitones):  # type: ignore[no-untyped-def]
     """Moves every pitched note in place, as long as the file is as it should be."""
     pos = 14
     while pos + 8 <= data.size:
-        size = 0
+        size = np.int64(0)
         for i in range(4, 8):
             size = size << 8 | np.int64(data[pos + i])
         pos += 8

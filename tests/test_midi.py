@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -329,6 +330,15 @@ def test_shared_stray_events_cannot_blow_up() -> None:
     with pytest.raises(ReadError) as caught:
         midi.read(file_of(stray + played + END))
     assert caught.value.reason == "too_big"
+
+
+def test_tracks_inside_tracks_are_not_read_over_and_over() -> None:
+    """Each header starts a track whose events run, through all headers behind it, to the end."""
+    nested = b"MTrk\x7f\xff\xff\xff\x00\x90" + b"\x3c\x40\x00" * 2
+    data = header(60_000) + nested * 60_000
+    started = time.process_time()
+    assert outcome(data)[1] in ("", "broken_track", "truncated", "noise_track")
+    assert time.process_time() - started < 2
 
 
 def test_a_note_that_ends_after_a_day_is_left_out() -> None:

@@ -172,20 +172,15 @@ def _track_ends(counts: Table, data: Table, pos: int, end: int, tolerant: bool) 
     """Whether the track is over at `pos`.
 
     mido ends it exactly where its header says. A tolerant parse ends it at its
-    end-of-track event, and believes the header only where another track stands there.
+    end-of-track event, or where there is no more.
     """
     if not tolerant:
         return pos == end
-    if counts[ENDED] or pos == data.size:
-        counts[MENDS] |= BAD_LENGTH if counts[ENDED] and pos != end else 0
-        counts[MENDS] |= 0 if counts[ENDED] or pos == end else CUT_OFF
-        return True
-    if pos >= end and _is_track_at(data, end):
-        counts[MENDS] |= BAD_LENGTH if pos != end else 0
-        return True
-    if pos >= end:
-        counts[MENDS] |= BAD_LENGTH
-    return False
+    if not counts[ENDED] and pos < data.size:
+        return False
+    if pos != end:
+        counts[MENDS] |= BAD_LENGTH if counts[ENDED] else CUT_OFF
+    return True
 
 
 @bare
@@ -261,6 +256,17 @@ def _find_track(data: Table, pos: int) -> int:
 
 
 @bare
+def _limit(data: Table, pos: int, end: int) -> int:
+    """Where the track at `pos` ends at the latest: as it says, if a track or nothing follows.
+
+    No byte is read for two tracks, so the tables cannot overflow.
+    """
+    if end == data.size or _is_track_at(data, end):
+        return end
+    return _find_track(data, pos + 8)
+
+
+@bare
 def _one_track(data: Table, pos: int, end: int, rules: Rules, work: Workspace) -> int:
     """`_events`, taken back where the track turns out to be noise."""
     counts = work.counts
@@ -305,14 +311,10 @@ def parse(data: Table, start: int, num_tracks: int, rules: Rules, work: Workspac
                 return rules.tolerant
             pos = found
         end = pos + 8 + word(data, pos + 4)
+        limit = _limit(data, pos, end) if rules.tolerant else data.size
         counts[TRACK], counts[NAME_BYTES], counts[ENDED], counts[FREE] = track, 0, 0, -1
-        after = _one_track(data, pos + 8, end, rules, work)
-        if not rules.tolerant:
-            if after < 0:
-                return False
-            pos = after
-        elif _is_track_at(data, end):
-            pos = end
-        else:
-            pos = after if after >= 0 else _find_track(data, pos + 8)
+        after = _one_track(data[:limit], pos + 8, end, rules, work)
+        if not rules.tolerant and after < 0:
+            return False
+        pos = limit if rules.tolerant else after
     return True
