@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from corpus.compiled import njit
+from corpus.compiled import bare, bare_inline
 from corpus.notes import Flags, Floats, Ints, NoteArrays
 
 DEFAULT_QPM = 120.0  # of a MIDI file that states no tempo
@@ -24,6 +24,10 @@ GRIDS = (4, 12)  # positions a quarter: sixteenths; sixteenths and triplets of t
 _NUM_PROGRAMS = 128
 _NUM_PITCH_CLASSES = 12
 _MAX_SECONDS = 1e9  # a time beyond (30 years) is noise; sums of such times stay finite
+
+# Of sorting by buckets, as many as there are times: a piece leaves under 2 moves a time, and
+# where there are many, numpy's sort is the quicker one.
+MOVES_PER_TIME = 16
 
 _MAJOR_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _MINOR_KEYS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
@@ -79,28 +83,30 @@ class Facts:
 
 
 def describe(arrays: NoteArrays) -> Facts:
-    """The facts of one score; linear in its notes but for two sorts of their times."""
-    pitched, weights, programs, low, high = _scan(
-        arrays.start, arrays.end, arrays.pitch, arrays.program, arrays.is_drum
-    )
+    """The facts of one score, in time linear in its notes save where most begin at once."""
+    spans, runs = np.empty((2, len(arrays.start))), np.empty_like(arrays.instrument)
+    weights, programs = np.zeros(_NUM_PITCH_CLASSES), np.zeros(_NUM_PROGRAMS, np.bool_)
+    low, high, lasting, num_runs, num_drums = _scan(
+        arrays.start, arrays.end, arrays.pitch, arrays.program, arrays.instrument, arrays.is_drum,
+        spans, weights, programs, runs,
+    )  # fmt: skip
     times, qpms = _tempo_map(arrays)
-    on_grid = _on_grid(arrays.start, times, qpms)
-    # Notes come sorted by instrument, so a sort that merges runs takes half the time.
-    polyphony, most = _polyphony(*np.sort(pitched, axis=1, kind="stable"))
+    on_grid = _on_grid(arrays.start, times, qpms, np.zeros(len(times)), np.empty_like(arrays.start))
+    polyphony, most = _polyphony(_sorted(spans[0, :lasting]), _sorted(spans[1, :lasting]))
     key, confidence = estimate_key(weights)
     return Facts(
         num_notes=len(arrays.start),
         seconds=arrays.total_time,
         qpm=float(qpms[0]),
-        median_qpm=_median_qpm(times, qpms, float(arrays.start.max(initial=0.0))),
+        median_qpm=_median_qpm(times, qpms, arrays.start),
         num_tempos=len(arrays.tempo_qpms),
         num_time_signatures=len(arrays.numerators),
         time_signature=_first_meter(arrays),
         key=key,
         key_confidence=confidence,
         programs=np.flatnonzero(programs).tolist(),
-        num_instruments=_count_distinct(arrays.instrument),
-        has_drums=bool(arrays.is_drum.any()),
+        num_instruments=len(set(runs[:num_runs].tolist())),
+        has_drums=num_drums > 0,
         has_chords=arrays.num_chords > 0,
         polyphony=polyphony,
         max_polyphony=most,
@@ -118,14 +124,10 @@ def _first_meter(arrays: NoteArrays) -> str:
     return f"{arrays.numerators[first]}/{arrays.denominators[first]}"
 
 
-def _count_distinct(values: Ints) -> int:
-    """How many different values; fast where equal ones stand together, as in most scores."""
-    ends_run = np.flatnonzero(values[1:] != values[:-1])
-    return len({*values[ends_run].tolist(), *values[-1:].tolist()})
-
-
 def _tempo_map(arrays: NoteArrays) -> tuple[Floats, Floats]:
     """(times, tempos) in the order of time; a tempo of 0 or less is none."""
+    if len(arrays.tempo_qpms) == 1 and arrays.tempo_qpms[0] > 0:  # Most scores, without sorting.
+        return arrays.tempo_times, arrays.tempo_qpms
     stated = arrays.tempo_qpms > 0
     times, qpms = arrays.tempo_times[stated], arrays.tempo_qpms[stated]
     if not len(times):
@@ -134,10 +136,11 @@ def _tempo_map(arrays: NoteArrays) -> tuple[Floats, Floats]:
     return times[order], qpms[order]
 
 
-def _median_qpm(times: Floats, qpms: Floats, last: float) -> float:
-    """The median of the tempos, each weighed by how long it holds until `last`."""
+def _median_qpm(times: Floats, qpms: Floats, start: Floats) -> float:
+    """The median of the tempos, each weighed by how long it holds until the last onset."""
     if len(qpms) == 1:
         return float(qpms[0])
+    last = float(start.max(initial=0.0))
     edges = np.clip(np.append(times, last), -_MAX_SECONDS, min(last, _MAX_SECONDS))
     held = np.maximum(np.diff(edges), 0.0)
     order = np.argsort(qpms, kind="stable")
@@ -156,9 +159,10 @@ def estimate_key(weights: npt.ArrayLike) -> tuple[str, float]:
       where all pitch classes sound equally long.
     """
     durations = np.asarray(weights, np.float64)
-    centered = durations - durations.mean()
+    total = float(durations.sum())
+    centered = durations - total / _NUM_PITCH_CLASSES
     norm = math.sqrt(centered @ centered)
-    if norm <= 1e-9 * durations.sum():
+    if norm <= 1e-9 * total:
         return "", 0.0
     correlations = _KEY_PROFILES @ (centered / norm)
     best = int(correlations.argmax())
@@ -177,73 +181,170 @@ _KEY_PROFILES = _key_profiles()
 _KEY_NAMES = [f"{k} major" for k in _MAJOR_KEYS] + [f"{k} minor" for k in _MINOR_KEYS]
 
 
-@njit()
+@bare
 def _scan(
-    start: Floats, end: Floats, pitch: Ints, program: Ints, is_drum: Flags
-) -> tuple[Floats, Floats, Flags, int, int]:
-    """(starts and ends of pitched notes that last, seconds by pitch class, programs, low, high).
+    start: Floats,
+    end: Floats,
+    pitch: Ints,
+    program: Ints,
+    instrument: Ints,
+    is_drum: Flags,
+    spans: Floats,
+    weights: Floats,
+    programs: Flags,
+    runs: Ints,
+) -> tuple[int, int, int, int, int]:
+    """Fills in what is found in one pass.
 
-    A program that General MIDI does not have is not listed.
+    Args:
+      spans: takes starts and ends of the pitched notes that last.
+      weights: takes the seconds by pitch class.
+      programs: takes which there are; one that General MIDI does not have is not listed.
+      runs: takes the instrument of each run of notes of one instrument.
+
+    Returns:
+      (lowest pitch, highest, how many notes last, how many runs there are, how many drum notes).
     """
-    times = np.empty((2, len(start)))
-    weights = np.zeros(_NUM_PITCH_CLASSES)
-    programs = np.zeros(_NUM_PROGRAMS, np.bool_)
-    lowest, highest, lasting = 2**31 - 1, -(2**31), 0
+    lowest, highest, lasting, num_runs, num_drums = 2**31 - 1, -(2**31), 0, 0, 0
     for note in range(len(start)):
+        if note == 0 or instrument[note] != instrument[note - 1]:
+            runs[num_runs] = instrument[note]
+            num_runs += 1
         if is_drum[note]:
+            num_drums += 1
             continue
         lowest, highest = min(lowest, pitch[note]), max(highest, pitch[note])
         if 0 <= program[note] < _NUM_PROGRAMS:
-            programs[program[note]] = True
+            programs[np.uint64(program[note])] = True
         begins = min(max(start[note], 0.0), _MAX_SECONDS)
         ends = min(end[note], _MAX_SECONDS)
         if ends > begins:
-            weights[pitch[note] % _NUM_PITCH_CLASSES] += ends - begins
-            times[0, lasting], times[1, lasting] = begins, ends
+            # For signed indexes numba looks whether they are negative.
+            weights[np.uint64(pitch[note] % _NUM_PITCH_CLASSES)] += ends - begins
+            spans[0, np.uint64(lasting)], spans[1, np.uint64(lasting)] = begins, ends
             lasting += 1
     if lowest > highest:
         lowest = highest = 0
-    return times[:, :lasting], weights, programs, lowest, highest
+    return lowest, highest, lasting, num_runs, num_drums
 
 
-@njit()
+def _sorted(times: Floats) -> Floats:
+    """The times in order."""
+    in_order = np.empty_like(times)
+    if not _sort(times, in_order, np.zeros(len(times), np.int32)):
+        in_order = np.sort(times)
+    return in_order
+
+
+@bare
+def _sort(times: Floats, in_order: Floats, buckets: Ints) -> bool:
+    """Sorts into `in_order`; False, with nothing sorted, where the buckets do not help."""
+    low, scale = count_buckets(times, buckets)
+    if scale < 0:
+        return False
+    for time in times:
+        bucket = np.uint64(np.int64((time - low) * scale))
+        in_order[np.uint64(buckets[bucket])] = time
+        buckets[bucket] += 1
+    moves = 0
+    for index in range(1, len(in_order)):
+        time, place = in_order[index], index
+        while place > 0 and in_order[place - 1] > time:
+            in_order[place] = in_order[place - 1]
+            place -= 1
+        in_order[place] = time
+        moves += index - place
+        if moves > MOVES_PER_TIME * len(times):
+            return False
+    return True
+
+
+@bare_inline
+def count_buckets(times: Floats, buckets: Ints) -> tuple[float, float]:
+    """Where to put times so that few are left out of order.
+
+    Bucket `int((time - low) * scale)` takes what lies in one part of the time between the first
+    and the last; parts are equal, as onsets are spread over a piece. Afterwards `buckets` says
+    where in the order each begins.
+
+    Args:
+      times: any, finite.
+      buckets: zeros, as many as times.
+
+    Returns:
+      (low, scale); scale is -1 where buckets do not help: all times are equal, or too far apart.
+    """
+    low, high = np.inf, -np.inf
+    for time in times:
+        low, high = min(low, time), max(high, time)
+    if not low < high:
+        return low, -1.0
+    scale = (len(buckets) - 1) / (high - low)
+    if not 0 < scale < np.inf:
+        return low, -1.0
+    for time in times:
+        buckets[np.uint64(np.int64((time - low) * scale))] += 1
+    place = 0
+    for bucket in range(len(buckets)):
+        count = buckets[bucket]
+        buckets[bucket] = place
+        place += count
+    return low, scale
+
+
+@bare
 def _polyphony(starts: Floats, ends: Floats) -> tuple[float, int]:
-    """(mean while something sounds, most) notes at once, of sorted starts and sorted ends."""
-    sounding, most, begun = 0, 0, 0
+    """(mean while something sounds, most) notes at once, of sorted starts and sorted ends.
+
+    When a note ends as number n, more than m sound if the start number n + m lies before.
+    """
+    most, num_notes = 0, len(starts)
     total, busy, since = 0.0, 0.0, 0.0
-    for ended in range(len(ends)):
-        while begun < len(starts) and starts[begun] < ends[ended]:
-            if sounding == 0:
-                since = starts[begun]
-            sounding += 1
-            begun += 1
-        most = max(most, sounding)
+    for ended in range(num_notes):
+        if ended == 0 or starts[ended] >= ends[ended - 1]:
+            since = starts[ended]
+        while ended + most < num_notes and starts[ended + most] < ends[ended]:
+            most += 1
         total += ends[ended] - starts[ended]
-        sounding -= 1
-        if sounding == 0:
+        if ended + 1 == num_notes or starts[ended + 1] >= ends[ended]:
             busy += ends[ended] - since
     return (total / busy if busy > 0 else 0.0), most
 
 
-@njit()
-def _on_grid(start: Floats, times: Floats, qpms: Floats) -> tuple[float, float]:
-    """Share of the onsets that lie on each of the GRIDS."""
-    quarters = np.zeros(len(times))
+@bare
+def _on_grid(
+    start: Floats, times: Floats, qpms: Floats, quarters: Floats, positions: Floats
+) -> tuple[float, float]:
+    """Share of the onsets that lie on each of the GRIDS.
+
+    Args:
+      start: the onsets, seconds.
+      times, qpms: the tempos in the order of time.
+      quarters: zeros, one a tempo; takes the quarter note that each begins at.
+      positions: takes the quarter note of each onset.
+    """
     for index in range(1, len(times)):
         held = times[index] - times[index - 1]
         quarters[index] = quarters[index - 1] + held * qpms[index - 1] / 60
-    on_coarse, on_fine, current = 0, 0, 0
-    for onset in start:
-        if onset < times[current] or (current + 1 < len(times) and onset >= times[current + 1]):
-            current = max(np.searchsorted(times, onset, side="right") - 1, 0)
-        position = quarters[current] + (onset - times[current]) * qpms[current] / 60
+    current, until = 0, -np.inf
+    since = origin = times[0]
+    qpm, quarter = qpms[0], quarters[0]
+    for note in range(len(start)):
+        if not since <= start[note] < until:
+            current = max(np.searchsorted(times, start[note], side="right") - 1, 0)
+            origin, qpm, quarter = times[current], qpms[current], quarters[current]
+            since = origin if current else -np.inf
+            until = times[current + 1] if current + 1 < len(times) else np.inf
+        positions[note] = quarter + (start[note] - origin) * qpm / 60
+    on_coarse, on_fine = 0, 0
+    for position in positions:  # A loop of its own, as the processor then takes four at a time.
         on_coarse += _is_on(position, GRIDS[0])
         on_fine += _is_on(position, GRIDS[1])
     count = max(len(start), 1)
     return on_coarse / count, on_fine / count
 
 
-@njit()
+@bare_inline
 def _is_on(position: float, per_quarter: int) -> bool:
     scaled = position * per_quarter
     return bool(abs(scaled - np.floor(scaled + 0.5)) <= GRID_TOLERANCE * per_quarter)
@@ -259,31 +360,31 @@ def content_hash(arrays: NoteArrays) -> str:
     return f"{high:016x}{low:016x}"
 
 
-@njit()
-def _mix(value: np.uint64) -> np.uint64:
+@bare
+def mix(value: np.uint64) -> np.uint64:
     """The finalizer of MurmurHash3 with D. Stafford's constants (variant 13)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
 
-@njit()
+@bare
 def _milliseconds(seconds: float) -> np.uint64:
     """Rounded; what is too large for 64 bits counts as the limit."""
     return np.uint64(np.int64(np.floor(min(max(seconds * 1000, -9e15), 9e15) + 0.5)))
 
 
-@njit()
+@bare
 def _hash_notes(
     start: Floats, end: Floats, pitch: Ints, program: Ints, is_drum: Flags
 ) -> tuple[np.uint64, np.uint64]:
     """Two sums of mixed notes: what is added up does not depend on the order."""
-    low = high = _mix(np.uint64(len(start)))
+    low = high = mix(np.uint64(len(start)))
     for note in range(len(start)):
         kind = np.uint64(np.int64(program[note])) << np.uint64(33)
         kind ^= np.uint64(np.int64(pitch[note])) << np.uint64(1) | np.uint64(is_drum[note])
-        value = _mix(_milliseconds(start[note]) ^ np.uint64(0x9E3779B97F4A7C15))
-        value = _mix(value ^ _milliseconds(end[note])) + kind
-        low += _mix(value)
-        high += _mix(value ^ np.uint64(0xD1B54A32D192ED03))
+        value = mix(_milliseconds(start[note]) ^ np.uint64(0x9E3779B97F4A7C15))
+        value = mix(value ^ _milliseconds(end[note])) + kind
+        low += mix(value)
+        high += mix(value ^ np.uint64(0xD1B54A32D192ED03))
     return low, high

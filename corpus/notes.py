@@ -8,24 +8,24 @@ Source of facts: https://protobuf.dev/programming-guides/encoding/ and note_seq'
 (field numbers; a test compares them with `music_pb2`). Absent fields are 0, a field that comes
 twice counts the last time, a known number with another wire type is an unknown field, an int32
 is the low 32 bits of its varint. Texts are skipped unread, so bad UTF-8 is no damage here.
-
-The compiled functions stand in one file because numba's cache watches one file: it would not
-notice a change of a function that comes from another.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from corpus.compiled import njit
+from corpus.compiled import bare, bare_inline
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 _Bytes = npt.NDArray[np.uint8]
+_UsualNotes = npt.NDArray[np.void]
 _Longs = npt.NDArray[np.int64]
 
 # Field numbers of music.proto.
@@ -36,7 +36,7 @@ NOTE_INSTRUMENT, NOTE_PROGRAM, NOTE_IS_DRUM = 7, 8, 9
 CHORD_SYMBOL = 1  # of the types of annotations
 
 # What happens at a time: each has that in field 1 and its numbers in fields 2 and 3.
-_EVENTS = (TIME_SIGNATURES, KEY_SIGNATURES, TEMPOS, TEXT_ANNOTATIONS)
+_EVENTS = (TEMPOS, TIME_SIGNATURES, KEY_SIGNATURES, TEXT_ANNOTATIONS)
 
 # 33 bytes a note: the arrays of the largest score take 165 MB.
 MAX_NOTES = 5_000_000
@@ -46,6 +46,25 @@ _NUM_FIELDS = 16  # no message that we read has a higher number,
 _NUM_SCALARS = 10  # and no scalar one above this
 _MAX_TAG = 2**32 - 1
 _MAX_DEPTH = 100  # of groups within groups, as protobuf's own parsers have it
+
+# A note as MIDI files give it: fields in order, short, zeros left out of the last three. `head`
+# is all before the first double, compared in one go.
+_USUAL_NOTE = np.dtype(
+    {
+        "names": ["head", "size", "pitch", "velocity", "start", "end_tag", "end",
+                  "first_tag", "first", "second_tag", "second", "third_tag", "third"],
+        "formats": ["<u8", "u1", "u1", "u1", "<f8", "u1", "<f8", *["u1"] * 6],
+        "offsets": [0, 1, 3, 5, 7, 15, 16, *range(24, 30)],
+    }
+)  # fmt: skip
+_START_TAG = NOTE_START_TIME << 3 | _FIXED64
+_TAGS = NOTES << 3 | _LENGTH, 0, NOTE_PITCH << 3, 0, NOTE_VELOCITY << 3, 0, _START_TAG, 0
+_HEAD_TAGS = np.uint64(int.from_bytes(bytes(_TAGS), "little"))
+# The bits that must be as in _TAGS: whole tags, and of other bytes that they are below 128.
+_HEAD_MASK = np.uint64(int.from_bytes(b"\xff\x80\xff\x80\xff\x80\xff\x00", "little"))
+_END_TAG = NOTE_END_TIME << 3 | _FIXED64
+_INSTRUMENT_TAG, _PROGRAM_TAG = NOTE_INSTRUMENT << 3 | _VARINT, NOTE_PROGRAM << 3 | _VARINT
+_IS_DRUM_TAG = NOTE_IS_DRUM << 3 | _VARINT
 
 _DAMAGED = "the bytes are no NoteSequence: a field is cut off or not as protobuf writes it"
 
@@ -98,31 +117,43 @@ def parse(data: bytes) -> NoteArrays:
       ValueError: the bytes are damaged, hold a time or a tempo that is not finite, or more
         than MAX_NOTES notes.
     """
-    raw = np.frombuffer(data, dtype=np.uint8)
-    fields = np.zeros((3, _NUM_FIELDS), np.int64)
-    if not _read_message(raw, 0, len(raw), fields):
+    padded = data.ljust(_USUAL_NOTE.itemsize, b"\0")
+    raw = np.frombuffer(padded, np.uint8)
+    fields = np.zeros((4, _MAX_DEPTH), np.int64)
+    if not _read_message(raw, 0, len(data), fields):
         raise ValueError(_DAMAGED)
-    counts = fields[_LENGTH].tolist()
+    counts = fields[_LENGTH, :_NUM_FIELDS].tolist()
     if counts[NOTES] > MAX_NOTES:
         raise ValueError(f"a score of {counts[NOTES]} notes, over {MAX_NOTES}; split it")
-    notes = np.empty((2, counts[NOTES])), np.empty((4, counts[NOTES]), np.int32)
+    total_time = float(fields[_FIXED64].view(np.float64)[TOTAL_TIME])
+    ticks_per_quarter = int(fields[_VARINT, TICKS_PER_QUARTER].astype(np.int32))
+    times, numbers = np.empty((2, counts[NOTES])), np.empty((4, counts[NOTES]), np.int32)
     is_drum = np.empty(counts[NOTES], np.bool_)
-    num_events = sum(counts[kind] for kind in _EVENTS)
-    events = np.empty((2, num_events)), np.empty((3, num_events), np.int32)
-    if not _fill(raw, *notes, is_drum, *events):
+    *starts, num_events = itertools.accumulate((counts[kind] for kind in _EVENTS), initial=0)
+    values, integers = np.empty((2, num_events)), np.empty((2, num_events), np.int32)
+    # At every byte, as a note can begin anywhere.
+    usual = np.ndarray(len(padded) - _USUAL_NOTE.itemsize + 1, _USUAL_NOTE, padded, strides=1)
+    outputs = times, numbers, is_drum, np.array(starts), values, integers
+    if not _fill(raw, usual, len(data), fields, *outputs):
         raise ValueError(_DAMAGED)
-    return _to_arrays(fields, notes, is_drum, events)
+    if not (math.isfinite(total_time) and _are_finite(times) and _are_finite(values)):
+        raise ValueError("a time or a tempo of the score is not a finite number")
+    return _to_arrays(
+        (times, numbers, is_drum), (values, integers), counts, total_time, ticks_per_quarter
+    )
 
 
 def _to_arrays(
-    fields: _Longs, notes: tuple[Floats, Ints], is_drum: Flags, events: tuple[Floats, Ints]
+    notes: tuple[Floats, Ints, Flags],
+    events: tuple[Floats, Ints],
+    counts: list[int],
+    total_time: float,
+    ticks_per_quarter: int,
 ) -> NoteArrays:
-    """Sorts the events by kind, and refuses what is not finite."""
-    (times, numbers), (values, (kinds, seconds, thirds)) = notes, events
-    tempos, meters, keys = (kinds == kind for kind in (TEMPOS, TIME_SIGNATURES, KEY_SIGNATURES))
-    total_time = fields[_FIXED64].view(np.float64)[TOTAL_TIME]
-    if not (np.isfinite(times).all() and np.isfinite(values).all() and np.isfinite(total_time)):
-        raise ValueError("a time or a tempo of the score is not a finite number")
+    """Gives every row its name; the events of a kind stand together, in the order of _EVENTS."""
+    (times, numbers, is_drum), (values, integers) = notes, events
+    ends = list(itertools.accumulate(counts[kind] for kind in _EVENTS))
+    tempos, meters, keys, annotations = map(slice, [0, *ends], ends)
     return NoteArrays(
         start=times[0],
         end=times[1],
@@ -134,20 +165,30 @@ def _to_arrays(
         tempo_times=values[0, tempos],
         tempo_qpms=values[1, tempos],
         meter_times=values[0, meters],
-        numerators=seconds[meters],
-        denominators=thirds[meters],
+        numerators=integers[0, meters],
+        denominators=integers[1, meters],
         key_times=values[0, keys],
-        keys=seconds[keys],
-        modes=thirds[keys],
-        total_time=float(total_time),
-        ticks_per_quarter=int(fields[_VARINT, TICKS_PER_QUARTER].astype(np.int32)),
-        num_chords=int(np.count_nonzero((kinds == TEXT_ANNOTATIONS) & (thirds == CHORD_SYMBOL))),
-        num_pitch_bends=int(fields[_LENGTH, PITCH_BENDS]),
-        num_control_changes=int(fields[_LENGTH, CONTROL_CHANGES]),
+        keys=integers[0, keys],
+        modes=integers[1, keys],
+        total_time=total_time,
+        ticks_per_quarter=ticks_per_quarter,
+        num_chords=integers[1, annotations].tolist().count(CHORD_SYMBOL),
+        num_pitch_bends=counts[PITCH_BENDS],
+        num_control_changes=counts[CONTROL_CHANGES],
     )
 
 
-@njit()
+@bare
+def _are_finite(rows: Floats) -> bool:
+    """Whether all of two rows are; numpy would take an array between, and as long again."""
+    finite = True
+    for row in rows:
+        for value in row:
+            finite &= abs(value) < np.inf
+    return finite
+
+
+@bare
 def _read_varint(data: _Bytes, at: int, end: int) -> tuple[int, int]:
     """(64 bits in two's complement, position behind); the position is -1 for a damaged one."""
     value = 0
@@ -159,10 +200,10 @@ def _read_varint(data: _Bytes, at: int, end: int) -> tuple[int, int]:
     return value, -1
 
 
-@njit()
-def _skip_group(data: _Bytes, at: int, end: int, number: int) -> int:
+@bare
+def _skip_group(data: _Bytes, at: int, end: int, number: int, fields: _Longs) -> int:
     """The position behind a group whose first tag was read, or -1; groups end as they began."""
-    open_groups = np.empty(_MAX_DEPTH, np.int64)
+    open_groups = fields[_GROUP]
     open_groups[0] = number
     depth = 1
     while depth and at >= 0:
@@ -184,21 +225,20 @@ def _skip_group(data: _Bytes, at: int, end: int, number: int) -> int:
     return at
 
 
-@njit()
+@bare
 def _skip(data: _Bytes, at: int, end: int, wire_type: int) -> int:
     """The position behind the payload of a field that is no group, or -1."""
     size = 8 if wire_type == _FIXED64 else 4
     if wire_type == _LENGTH:
         size, at = _read_varint(data, at, end)
     elif wire_type == _VARINT:
-        _, behind = _read_varint(data, at, end)
-        return behind
+        size, at = 0, _read_varint(data, at, end)[1]
     elif wire_type != _FIXED64 and wire_type != _FIXED32:
         return -1
     return at + size if at >= 0 and 0 <= size <= end - at else -1
 
 
-@njit()
+@bare
 def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
     """Reads the scalars of one message, and counts its messages; False where it is damaged.
 
@@ -210,7 +250,9 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
     for number in range(_NUM_SCALARS):
         fields[_VARINT, number] = fields[_FIXED64, number] = 0
     while at < end:
-        tag = int(np.int64(data[at]))
+        tag = int(
+            np.int64(data[np.uint64(at)])
+        )  # For signed indexes numba looks whether they are < 0.
         at += 1
         if tag >= 128:
             tag, at = _read_varint(data, at - 1, end)
@@ -230,12 +272,13 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
             fields[_FIXED64, number] = bits
             at += 8
         elif wire_type == _GROUP:
-            at = _skip_group(data, at, end, number)
+            at = _skip_group(data, at, end, number, fields)
         else:
             if wire_type == _LENGTH and number < _NUM_FIELDS:
                 fields[_LENGTH, number] += 1
-            if wire_type == _LENGTH and at < end and data[at] < min(128, end - at):
-                at += 1 + int(np.int64(data[at]))
+            size = int(np.int64(data[np.uint64(at)])) if at < end else 128
+            if wire_type == _LENGTH and size < min(128, end - at):
+                at += 1 + size
             else:
                 at = _skip(data, at, end, wire_type)
         if at < 0:
@@ -243,58 +286,115 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
     return True
 
 
-@njit()
+@bare
 def _fill(
     data: _Bytes,
+    usual: _UsualNotes,
+    end: int,
+    fields: _Longs,
     times: Floats,
     numbers: Ints,
     is_drum: Flags,
-    event_values: Floats,
-    event_numbers: Ints,
+    places: _Longs,
+    values: Floats,
+    integers: Ints,
 ) -> bool:
     """Fills arrays sized by the first pass over the same bytes; False where a message is damaged.
 
-    An event is (time, field 2 as a double) and (kind, field 2, field 3 as integers), whatever
-    its kind: a tempo, a time signature, a key signature or an annotation.
+    An event is (time, field 2 as a double) and (field 2, field 3 as integers), whatever its
+    kind; `places` says where the next of each kind goes.
     """
-    fields = np.zeros((3, _NUM_FIELDS), np.int64)
-    values = fields[_FIXED64].view(np.float64)
-    note, event, at, end = 0, 0, 0, len(data)
+    note, at = 0, 0
     while at < end:
-        tag = int(np.int64(data[at]))
-        at += 1
-        if tag >= 128:
-            tag, at = _read_varint(data, at - 1, end)
+        if _usual_note(data, usual, at, note, times, numbers, is_drum):
+            note += 1
+            at += 2 + int(np.int64(data[np.uint64(at + 1)]))
+            continue
+        tag, at = _read_varint(data, at, end)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == _GROUP:
-            at = _skip_group(data, at, end, number)
+            at = _skip_group(data, at, end, number, fields)
             continue
         if wire_type != _LENGTH:
             at = _skip(data, at, end, wire_type)
             continue
-        length = int(np.int64(data[at]))
-        at += 1
-        if length >= 128:
-            length, at = _read_varint(data, at - 1, end)
+        length, at = _read_varint(data, at, end)
         if number == NOTES:
             if not _read_message(data, at, at + length, fields):
                 return False
-            times[0, note] = values[NOTE_START_TIME]
-            times[1, note] = values[NOTE_END_TIME]
-            numbers[0, note] = np.int32(fields[_VARINT, NOTE_PITCH])
-            numbers[1, note] = np.int32(fields[_VARINT, NOTE_VELOCITY])
-            numbers[2, note] = np.int32(fields[_VARINT, NOTE_PROGRAM])
-            numbers[3, note] = np.int32(fields[_VARINT, NOTE_INSTRUMENT])
-            is_drum[note] = fields[_VARINT, NOTE_IS_DRUM] != 0
+            _take_note(fields, note, times, numbers, is_drum)
             note += 1
-        elif number in _EVENTS:
-            if not _read_message(data, at, at + length, fields):
-                return False
-            event_values[0, event] = values[1]
-            event_values[1, event] = values[2]
-            event_numbers[0, event] = number
-            event_numbers[1, event] = np.int32(fields[_VARINT, 2])
-            event_numbers[2, event] = np.int32(fields[_VARINT, 3])
-            event += 1
+        else:
+            for kind in range(len(_EVENTS)):
+                if number == _EVENTS[kind]:
+                    if not _read_message(data, at, at + length, fields):
+                        return False
+                    _take_event(fields, places[kind], values, integers)
+                    places[kind] += 1
         at += length
     return True
+
+
+@bare_inline
+def _usual_note(
+    data: _Bytes,
+    usual: _UsualNotes,
+    at: int,
+    note: int,
+    times: Floats,
+    numbers: Ints,
+    is_drum: Flags,
+) -> bool:
+    """Reads the message at the position if it is a usual note; False for others.
+
+    It fills a row in before it knows; whatever is the next note fills it in again.
+    """
+    if at >= len(usual) or note >= len(is_drum):  # No row is left for what is no note.
+        return False
+    read, row = usual[np.uint64(at)], np.uint64(note)  # For signed indexes numba looks if < 0.
+    instrument, program, drum = read.first, read.second, read.third
+    program_tag, drum_tag, size = read.second_tag, read.third_tag, np.int64(28)
+    if read.first_tag != _INSTRUMENT_TAG:
+        instrument, program, drum, size = np.uint8(0), instrument, program, size - 2
+        program_tag, drum_tag = read.first_tag, program_tag
+    if program_tag != _PROGRAM_TAG:
+        program, drum, drum_tag, size = np.uint8(0), program, program_tag, size - 2
+    if drum_tag != _IS_DRUM_TAG:
+        drum, size = np.uint8(0), size - 2
+    times[0, row] = read.start
+    times[1, row] = read.end
+    numbers[0, row] = read.pitch
+    numbers[1, row] = read.velocity
+    numbers[2, row] = program
+    numbers[3, row] = instrument
+    is_drum[row] = drum != 0
+    is_usual: bool = (
+        read.head & _HEAD_MASK == _HEAD_TAGS
+        and read.end_tag == _END_TAG
+        and read.size == size
+        and (program | instrument | drum) < 128
+    )
+    return is_usual
+
+
+@bare
+def _take_note(fields: _Longs, note: int, times: Floats, numbers: Ints, is_drum: Flags) -> None:
+    """Fills in the note that `_read_message` read last."""
+    doubles = fields[_FIXED64].view(np.float64)
+    times[0, note] = doubles[NOTE_START_TIME]
+    times[1, note] = doubles[NOTE_END_TIME]
+    numbers[0, note] = np.int32(fields[_VARINT, NOTE_PITCH])
+    numbers[1, note] = np.int32(fields[_VARINT, NOTE_VELOCITY])
+    numbers[2, note] = np.int32(fields[_VARINT, NOTE_PROGRAM])
+    numbers[3, note] = np.int32(fields[_VARINT, NOTE_INSTRUMENT])
+    is_drum[note] = fields[_VARINT, NOTE_IS_DRUM] != 0
+
+
+@bare
+def _take_event(fields: _Longs, event: int, values: Floats, integers: Ints) -> None:
+    """Fills in the event that `_read_message` read last."""
+    doubles = fields[_FIXED64].view(np.float64)
+    values[0, event] = doubles[1]
+    values[1, event] = doubles[2]
+    integers[0, event] = np.int32(fields[_VARINT, 2])
+    integers[1, event] = np.int32(fields[_VARINT, 3])

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from corpus.compiled import njit
-from corpus.notes import Floats, Ints, NoteArrays
+from corpus.analysis import MOVES_PER_TIME, count_buckets, mix
+from corpus.compiled import bare, bare_inline
+from corpus.notes import Flags, Floats, Ints, NoteArrays
 
 Signature = npt.NDArray[np.uint32]
 Shingles = npt.NDArray[np.uint64]
-_Positions = npt.NDArray[np.int64]
+_Longs = npt.NDArray[np.int64]
 
 SIGNATURE_SIZE = 128
 MIN_SHINGLES = 16  # different ones: with fewer, a score says too little to be known again
@@ -30,6 +31,7 @@ MIN_SHINGLES = 16  # different ones: with fewer, a score says too little to be k
 _SEED = 1  # of the MinHash; another one makes other signatures
 _WINDOW = (1 << 40) - 1  # five intervals of eight bits each
 _NUM_INTERVALS = 5
+_NUM_LINES = 256  # of instruments
 # Onsets that are closer to the first of a group than this share of the usual distance between
 # onsets belong to the group. Measured: 0.15 and 0.5 both find fewer jittered copies.
 _TOGETHER = 0.3
@@ -42,7 +44,7 @@ def signature(arrays: NoteArrays) -> Signature | None:
     pinned; signatures of different versions must not be compared.
     """
     found = shingles(arrays)
-    if not _are_enough(found):
+    if not _are_enough(found, np.empty(MIN_SHINGLES, np.uint64)):
         return None
     digest = RMinHash.digest_matrix_from_flat_token_hashes(
         found, np.array([0, len(found)], np.uint64), SIGNATURE_SIZE, _SEED
@@ -52,106 +54,168 @@ def signature(arrays: NoteArrays) -> Signature | None:
 
 def shingles(arrays: NoteArrays) -> Shingles:
     """The shingles of a score, hashed, in any order and as often as they come."""
-    pitched = np.flatnonzero(~arrays.is_drum)
-    order = pitched[np.argsort(arrays.start[pitched], kind="stable")]
-    # Instruments 256 apart share a line, which happens in no score and harms none; sorting
-    # single bytes takes no time.
-    instrument = arrays.instrument[order].astype(np.uint8)
-    by_instrument = np.argsort(instrument, kind="stable")
-    steps = _steps(arrays.start[order])
-    found: Shingles = _shingles(steps, arrays.pitch[order], instrument, by_instrument)
-    return found
+    num_notes = len(arrays.start)
+    times, voices = np.empty((2, num_notes)), np.empty((2, num_notes), np.int64)
+    count = _take_pitched(
+        arrays.start, arrays.pitch, arrays.instrument, arrays.is_drum, times[0], voices[0]
+    )
+    times, voices = times[:, :count], voices[:, :count]
+    if not _sort(*times, *voices, np.zeros(count, np.int32)):
+        order = np.argsort(times[0])
+        times[1], voices[1] = times[0, order], voices[0, order]
+    steps = np.zeros(count, np.int64)
+    num_steps = _count_steps(times[1], times[0], steps)
+    lines, found = np.empty((3, count), np.int64), np.empty(3 * count, np.uint64)
+    offsets = np.zeros((3, _NUM_LINES), np.int64)
+    _draw_lines(steps, voices[1], lines, offsets)
+    return found[: _find(lines, num_steps, offsets, found)]
 
 
-@njit()
-def _are_enough(found: Shingles) -> bool:
-    """Whether MIN_SHINGLES of them differ; a MinHash does not mind the repeats."""
-    different = np.empty(MIN_SHINGLES, np.uint64)
+@bare
+def _are_enough(found: Shingles, different: Shingles) -> bool:
+    """Whether there are as many different ones as `different` takes; MinHash minds no repeats."""
     count = 0
     for shingle in found:
-        if shingle not in different[:count]:
+        known = False
+        for index in range(count):
+            known |= different[index] == shingle
+        if not known:
             different[count] = shingle
             count += 1
-            if count == MIN_SHINGLES:
+            if count == len(different):
                 return True
     return False
 
 
-@njit()
-def _steps(start: Floats) -> _Positions:
-    """The number of the step that each of the sorted onsets belongs to.
+@bare
+def _take_pitched(
+    start: Floats, pitch: Ints, instrument: Ints, is_drum: Flags, times: Floats, voices: _Longs
+) -> int:
+    """Fills in onset and voice of the notes that are no drums; returns how many there are.
 
-    The usual distance is the geometric mean of the distances, each weighted by its length: it
-    grows with the times, and neither chords that were not struck together nor a long silence
-    moves it much.
+    A voice is pitch and line in one number. Instruments 256 apart share a line, which happens in
+    no score and harms none.
     """
-    total, weighted = 0.0, 0.0
-    for note in range(1, len(start)):
-        distance = start[note] - start[note - 1]
-        if distance > 0:
-            total += distance
-            weighted += distance * np.log(distance)
-    together = _TOGETHER * np.exp(weighted / total) if total > 0 else 0.0
-    steps = np.zeros(len(start), np.int64)
-    first = 0
-    for note in range(1, len(start)):
-        steps[note] = steps[note - 1]
-        if start[note] - start[first] > together:
-            steps[note] += 1
-            first = note
-    return steps
-
-
-@njit()
-def _shingles(
-    steps: _Positions, pitch: Ints, instrument: npt.NDArray[np.uint8], by_instrument: _Positions
-) -> Shingles:
-    """The shingles of all lines."""
-    num_notes = len(steps)
-    found = np.empty(3 * num_notes, np.uint64)
-    line = np.empty(num_notes, np.int64)
-    count, length = 0, 0
-    for sign in (1, -1):  # the bottom is the top upside down
-        length = 0
-        for note in range(num_notes):
-            starts_step = note == 0 or steps[note] != steps[note - 1]
-            length = _add_to_line(line, length, sign * pitch[note], starts_step)
-        count = _add_shingles(line[:length], sign, found, count)
-    length = 0
-    for index in range(num_notes):
-        note, before = by_instrument[index], by_instrument[index - 1]
-        if index and instrument[note] != instrument[before]:
-            count = _add_shingles(line[:length], 1, found, count)
-            length = 0
-        length = _add_to_line(
-            line, length, pitch[note], length == 0 or steps[note] != steps[before]
-        )
-    return found[: _add_shingles(line[:length], 1, found, count)]
-
-
-@njit()
-def _add_to_line(line: _Positions, length: int, pitch: int, starts_step: bool) -> int:
-    """Adds a note to a line that takes the highest of each step; returns its length."""
-    if starts_step:
-        line[length] = pitch
-        return length + 1
-    line[length - 1] = max(line[length - 1], pitch)
-    return length
-
-
-@njit()
-def _add_shingles(line: _Positions, sign: int, found: Shingles, count: int) -> int:
-    """Adds the shingles of one line; returns how many have been found."""
-    window = np.int64(0)
-    for step in range(1, len(line)):
-        window = (window << 8 | (sign * (line[step] - line[step - 1])) & 255) & _WINDOW
-        if step >= _NUM_INTERVALS and _is_lively(window):
-            found[count] = _mix(np.uint64(window))
-            count += 1
+    count = 0
+    for note in range(len(start)):
+        times[count] = start[note]
+        voices[count] = np.int64(pitch[note]) << 8 | np.int64(instrument[note]) & 255
+        count += not is_drum[note]
     return count
 
 
-@njit()
+@bare
+def _sort(
+    times: Floats, in_order: Floats, voices: _Longs, voices_in_order: _Longs, buckets: Ints
+) -> bool:
+    """Sorts by time; False, with nothing sorted, where the buckets do not help."""
+    low, scale = count_buckets(times, buckets)
+    if scale < 0:
+        return False
+    for note in range(len(times)):
+        bucket = np.uint64(np.int64((times[note] - low) * scale))
+        begins = np.uint64(buckets[bucket])
+        in_order[begins], voices_in_order[begins] = times[note], voices[note]
+        buckets[bucket] += 1
+    moves = 0
+    for index in range(1, len(in_order)):
+        time, voice, place = in_order[index], voices_in_order[index], index
+        while place > 0 and in_order[place - 1] > time:
+            in_order[place], voices_in_order[place] = (
+                in_order[place - 1],
+                voices_in_order[place - 1],
+            )
+            place -= 1
+        in_order[place], voices_in_order[place] = time, voice
+        moves += index - place
+        if moves > MOVES_PER_TIME * len(times):
+            return False
+    return True
+
+
+@bare
+def _count_steps(start: Floats, distances: Floats, steps: _Longs) -> int:
+    """Fills in the step that each of the sorted onsets belongs to; returns how many there are.
+
+    The usual distance is the geometric mean of the distances, each weighted by its length: it
+    grows with the times, and neither chords that were not struck together nor a long silence
+    moves it much. `distances` takes those that are not 0.
+    """
+    count = 0
+    for note in range(1, len(start)):
+        distances[count] = start[note] - start[note - 1]
+        count += distances[count] > 0
+    total, weighted = 0.0, 0.0
+    for distance in distances[:count]:
+        total += distance
+        weighted += distance * np.log(distance)
+    together = _TOGETHER * np.exp(weighted / total) if total > 0 else 0.0
+    step, first = 0, start[0] if len(start) else 0.0
+    for note in range(len(start)):
+        begins = start[note] - first > together
+        step += begins
+        first = start[note] if begins else first
+        steps[note] = step
+    return step + 1 if len(start) else 0
+
+
+@bare
+def _draw_lines(steps: _Longs, voices: _Longs, lines: _Longs, offsets: _Longs) -> None:
+    """Fills in the pitch of each step of each line.
+
+    Args:
+      steps: the step of each note, in order.
+      voices: of each note, as `_take_pitched` makes them.
+      lines: (3, num_notes), takes the top, the bottom and, one behind the other, the tops of the
+        instruments.
+      offsets: (3, _NUM_LINES) zeros, takes where among those the line of each instrument begins
+        and ends, and its last step.
+    """
+    top, bottom, tops = lines[0], lines[1], lines[2]
+    begins, ends, last = offsets[0], offsets[1], offsets[2]
+    for voice in voices:
+        ends[np.uint64(voice & 255)] += 1
+    offset = 0
+    for line in range(_NUM_LINES):
+        begins[line] = offset
+        offset += ends[line]
+        ends[line], last[line] = begins[line], -1
+    before = -1
+    for note in range(len(steps)):
+        step, pitch = steps[note], voices[note] >> 8
+        row, of = np.uint64(step), np.uint64(voices[note] & 255)
+        top[row] = pitch if step != before else max(top[row], pitch)
+        bottom[row] = pitch if step != before else min(bottom[row], pitch)
+        ends[of] += last[of] != step
+        at = np.uint64(ends[of] - 1)
+        tops[at] = pitch if last[of] != step else max(tops[at], pitch)
+        before = last[of] = step
+
+
+@bare
+def _find(lines: _Longs, num_steps: int, offsets: _Longs, found: Shingles) -> int:
+    """Fills in the shingles of what `_draw_lines` drew; returns how many there are."""
+    count: int = _add_shingles(lines[0, :num_steps], found, 0)
+    count = _add_shingles(lines[1, :num_steps], found, count)
+    for line in range(_NUM_LINES):
+        if offsets[1, line] - offsets[0, line] > _NUM_INTERVALS:
+            count = _add_shingles(lines[2, offsets[0, line] : offsets[1, line]], found, count)
+    return count
+
+
+@bare
+def _add_shingles(line: _Longs, found: Shingles, count: int) -> int:
+    """Adds the shingles of one line to `count` of them; returns how many there are then."""
+    window = np.int64(0)
+    for step in range(1, len(line)):
+        window = (window << 8 | (line[step] - line[step - 1]) & 255) & _WINDOW
+        if step >= _NUM_INTERVALS:
+            found[count] = mix(np.uint64(window))  # Counted or written over by the next.
+            count += _is_lively(window)
+    return count
+
+
+@bare_inline
 def _is_lively(window: int) -> bool:
     """Whether there are three or more different intervals (modulo 64) among the five."""
     kinds = np.uint64(0)
@@ -159,14 +223,3 @@ def _is_lively(window: int) -> bool:
         kinds |= np.uint64(1) << np.uint64((window >> place) & 63)
     kinds &= kinds - np.uint64(1)
     return bool(kinds & (kinds - np.uint64(1)))
-
-
-@njit()
-def _mix(value: np.uint64) -> np.uint64:
-    """The finalizer of MurmurHash3 with D. Stafford's constants (variant 13).
-
-    It stands in `corpus.analysis` too: numba's cache would not notice a change over there.
-    """
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))

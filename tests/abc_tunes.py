@@ -17,11 +17,11 @@ def score(body: str, header: str = HEADER) -> Score:
 
 
 def pitches(body: str, header: str = HEADER) -> list[int]:
-    return [note.pitch for note in score(body, header).sequence.notes]
+    return [note.pitch for note in score(body, header).note_sequence().notes]
 
 
 def spans(body: str, header: str = HEADER) -> list[tuple[float, float]]:
-    notes = score(body, header).sequence.notes
+    notes = score(body, header).note_sequence().notes
     return [(round(n.start_time, 9), round(n.end_time, 9)) for n in notes]
 
 
@@ -31,7 +31,7 @@ def lengths(body: str, header: str = HEADER) -> list[float]:
 
 def played(body: str, header: str = HEADER) -> str:
     """The letters of the notes in the order in which they are played."""
-    expanded = sequences_lib.expand_section_groups(score(body, header).sequence)
+    expanded = sequences_lib.expand_section_groups(score(body, header).note_sequence())
     names = dict(zip((60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77), "CDEFGABcdef", strict=True))
     notes = sorted(expanded.notes, key=lambda note: note.start_time)
     assert notes[-1].end_time == pytest.approx(expanded.total_time)

@@ -68,7 +68,9 @@ def xml(*parts: str | list[str], listed: str = "", start: str | None = None) -> 
 
 
 def read(data: bytes) -> Score:
+    """The one score of a file, with its NoteSequence."""
     (score,) = musicxml.read(data)
+    score.sequence = score.note_sequence()
     return score
 
 

@@ -120,15 +120,15 @@ def test_parts_play_in_the_order_of_the_header(order: str, body: str, expected: 
 def test_an_order_that_cannot_be_played_is_a_warning(order: str) -> None:
     header = HEADER.replace("K:C", f"P:{order}\nK:C")
     result = score("P:A\nC||\nP:B\nD||", header)
-    assert len(result.sequence.section_groups) == 2
+    assert len(result.note_sequence().section_groups) == 2
     assert any("part_order" in warning for warning in result.warnings)
 
 
 def test_sections_that_end_in_a_rest_repeat_with_it() -> None:
-    sequence = score("|:C z:|").sequence
+    sequence = score("|:C z:|").note_sequence()
     assert sequence.total_time == 2
     assert [n.start_time for n in sequences_lib.expand_section_groups(sequence).notes] == [0, 2]
-    assert score("C z").sequence.total_time == 1
+    assert score("C z").note_sequence().total_time == 1
 
 
 VOICES = """V:1 name="Flute"
@@ -145,7 +145,7 @@ E2 :|
 
 
 def test_voices_are_instruments_that_sound_together() -> None:
-    sequence = score(VOICES, "X:1\nL:1/4\nM:4/4\n").sequence
+    sequence = score(VOICES, "X:1\nL:1/4\nM:4/4\n").note_sequence()
     parts = [(n.instrument, n.part, n.pitch, n.start_time) for n in sequence.notes]
     assert parts == [
         (0, 0, 72, 0), (0, 0, 74, 0.5), (0, 0, 76, 1), (0, 0, 77, 1.5),

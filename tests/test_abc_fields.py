@@ -53,7 +53,7 @@ def test_keys_that_are_none(text: str) -> None:
 def test_a_clef_is_no_key() -> None:
     sequence = score(
         "K:clef=bass\nF [K:bass] F [K:treble-8]F", HEADER.replace("K:C", "K:G")
-    ).sequence
+    ).note_sequence()
     assert [note.pitch for note in sequence.notes] == [66, 66, 54]
     assert len(sequence.key_signatures) == 1
     assert pitches("C", HEADER.replace("K:C", "K:C octave=-1 transpose=2")) == [50]
@@ -101,10 +101,10 @@ def test_tempos(text: str, qpm: float | None) -> None:
 
 
 def test_a_tempo_counts_from_where_it_stands() -> None:
-    sequence = score("C [Q:1/4=120] D E\nQ:1/2=15\nF").sequence
+    sequence = score("C [Q:1/4=120] D E\nQ:1/2=15\nF").note_sequence()
     assert [note.end_time for note in sequence.notes] == [1, 1.5, 2, 4]
     assert [(tempo.time, tempo.qpm) for tempo in sequence.tempos] == [(0, 60), (1, 120), (2, 30)]
-    assert not score("C", "X:1\nK:C\n").sequence.tempos
+    assert not score("C", "X:1\nK:C\n").note_sequence().tempos
     assert score("Q:1/4=0\nC").warnings
 
 
@@ -117,7 +117,7 @@ def test_the_meter_says_the_unit_where_nothing_else_does(header: str, length: fl
 
 
 def test_of_two_meters_at_one_place_the_last_counts() -> None:
-    sequence = score("C|[M:3/4]D", HEADER.replace("K:C", "K:D\nM:6/8")).sequence
+    sequence = score("C|[M:3/4]D", HEADER.replace("K:C", "K:D\nM:6/8")).note_sequence()
     meters = [(m.time, m.numerator, m.denominator) for m in sequence.time_signatures]
     assert meters == [(0, 6, 8), (1, 3, 4)]
 
@@ -150,19 +150,19 @@ def test_chord_symbols_are_spelled_as_note_seq_reads_them(text: str, chord: str)
 
 def test_chords_are_annotations_and_make_no_notes() -> None:
     result = score('"Am"A "^slow"B "Dance"c "Em""G7"d>"C"e')
-    texts = [(t.text, t.time, t.annotation_type == CHORD) for t in result.sequence.text_annotations]
+    texts = [(t.text, t.time, t.annotation_type == CHORD) for t in result.note_sequence().text_annotations]
     assert texts == [
         ("Am", 0, True), ("^slow", 1, False), ("Dance", 2, False), ("Em", 3, True),
         ("G7", 3, True), ("C", 4.5, True),
     ]  # fmt: skip
-    assert len(result.sequence.notes) == 5
+    assert len(result.note_sequence().notes) == 5
     assert result.warnings == ["bad_chord"]
 
 
 def test_metadata() -> None:
     book = "M:3/4\n\nX:12\nT:One\nT:Two\nC:Ann\nC:Bob\n%%begintext\nC\n%%endtext\nK:G % sharp\nD\n"
     (result,) = abc.read(book.encode())
-    sequence = result.sequence
+    sequence = result.note_sequence()
     assert (result.tune, result.title, result.composer) == ("12", "One", "Ann")
     assert sequence.sequence_metadata.title == "One; Two"
     assert list(sequence.sequence_metadata.composers) == ["Ann", "Bob"]
@@ -176,4 +176,4 @@ def test_metadata() -> None:
 def test_encodings_and_line_ends(encoding: str, line_end: str) -> None:
     text = line_end.join(["X:1", "T:Für Ünal", "K:C", "CDE", ""])
     (result,) = abc.read(text.encode(encoding))
-    assert (result.title, len(result.sequence.notes)) == ("Für Ünal", 3)
+    assert (result.title, len(result.note_sequence().notes)) == ("Für Ünal", 3)

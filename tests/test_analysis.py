@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,53 @@ def test_polyphony_counts_what_sounds_while_something_does() -> None:
     )
     assert facts.polyphony == pytest.approx(4 / 3)
     assert facts.max_polyphony == 2
+
+
+def polyphony_by_definition(spans: list[tuple[float, float]]) -> tuple[float, int]:
+    """(mean while something sounds, most), by looking at every time at which something happens."""
+    times = sorted({edge for span in spans for edge in span})
+    busy, total, most = 0.0, 0.0, 0
+    for now, after in itertools.pairwise(times):
+        sounding = sum(start <= now < end for start, end in spans)
+        busy += (after - now) * (sounding > 0)
+        total += (after - now) * sounding
+        most = max(most, sounding)
+    return (total / busy if busy else 0.0), most
+
+
+ONSETS = st.one_of(st.integers(0, 12).map(float), st.sampled_from([0.1, 7.7, 1e8, 1e-300]))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(ONSETS, st.sampled_from([0.0, 0.5, 1.0, 3.0])), max_size=40))
+def test_polyphony_is_that_of_the_definition(listed: list[tuple[float, float]]) -> None:
+    spans = [(start, start + length) for start, length in listed]
+    facts = analysis.describe(score(*(Note(start_time=s, end_time=e) for s, e in spans)))
+    mean, most = polyphony_by_definition([(s, e) for s, e in spans if e > s])
+    assert facts.polyphony == pytest.approx(mean)
+    assert facts.max_polyphony == most
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-308, 0.0])
+@pytest.mark.parametrize("far", [0.0, 9e8])
+def test_onsets_that_crowd_take_no_time_and_count_as_they_are(scale: float, far: float) -> None:
+    # Apart from one note, all of them begin in a millionth of the time, in disorder.
+    random = np.random.default_rng(2)
+    start = np.append(random.uniform(0, 10, 100_000) * scale, far)
+    zeros: Any = np.zeros(len(start), np.int32)
+    arrays = dataclasses.replace(
+        line([0.0]),
+        **dict.fromkeys(("pitch", "program", "instrument"), zeros),
+        start=start,
+        end=start + 1,
+        is_drum=np.zeros(len(start), np.bool_),
+    )
+    began = time.process_time()
+    facts = analysis.describe(arrays)
+    assert time.process_time() - began < 1
+    ordered = np.sort(start)
+    begun = np.searchsorted(ordered, np.sort(arrays.end))
+    assert facts.max_polyphony == (begun - np.arange(len(start))).max()
 
 
 def test_notes_that_touch_do_not_sound_together() -> None:

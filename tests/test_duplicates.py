@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -119,6 +120,66 @@ def test_drums_do_not_count() -> None:
 def test_absurd_times_do_no_harm(scale: float) -> None:
     arrays = song(3)
     shingles.signature(dataclasses.replace(arrays, start=arrays.start * scale - scale))
+
+
+def test_onsets_that_crowd_in_one_place_are_put_in_order_all_the_same() -> None:
+    # One note long after the others leaves them too close together to be sorted by parts.
+    base = song(3)
+    names = ("end", "pitch", "velocity", "program", "instrument", "is_drum")
+    columns: dict[str, Any] = {
+        name: np.append(getattr(base, name), getattr(base, name)[-1:]) for name in names
+    }
+    late = dataclasses.replace(base, **columns, start=np.append(base.start, 1e14))
+    found = shingles.shingles(late)
+    assert sorted(found.tolist()) == sorted(shingles.shingles(shuffled(late)).tolist())
+    assert shingles.signature(late) is not None
+
+
+def test_onsets_that_crowd_take_no_time() -> None:
+    random = np.random.default_rng(4)
+    arrays = melody(random.integers(30, 90, 100_000).tolist())
+    arrays = dataclasses.replace(arrays, start=np.append(random.uniform(0, 1, 99_999), 1e14))
+    began = time.process_time()
+    assert shingles.signature(arrays) is None  # Seen from so far, all of them are one chord.
+    assert time.process_time() - began < 1
+
+
+def plainly(arrays: NoteArrays) -> list[tuple[int, ...]]:
+    """The windows of five intervals of all lines, found note by note."""
+    pitched = [
+        (s, i % 256, p)
+        for s, i, p, d in zip(
+            arrays.start.tolist(), arrays.instrument.tolist(), arrays.pitch.tolist(),
+            arrays.is_drum.tolist(), strict=True,
+        )
+        if not d
+    ]  # fmt: skip
+    steps = [[n for n in pitched if n[0] == start] for start in sorted({n[0] for n in pitched})]
+    lines = [[max(p for _, _, p in step) for step in steps]]
+    lines.append([min(p for _, _, p in step) for step in steps])
+    for line in {i for _, i, _ in pitched}:
+        ours = [[p for _, i, p in step if i == line] for step in steps]
+        lines.append([max(pitches) for pitches in ours if pitches])
+    windows = []
+    for pitches in lines:
+        moves = [after - before for before, after in itertools.pairwise(pitches)]
+        windows += [tuple(moves[at : at + 5]) for at in range(len(moves) - 4)]
+    return [window for window in windows if len({move % 64 for move in window}) >= 3]
+
+
+def test_shingles_are_those_of_the_lines_note_by_note() -> None:
+    random = np.random.default_rng(11)
+    for _ in range(20):
+        arrays = melody(random.integers(30, 90, 200).tolist())
+        arrays = dataclasses.replace(
+            arrays,
+            start=random.integers(0, 60, 200) / 4,
+            instrument=random.integers(250, 260, 200).astype(np.int32),
+            is_drum=random.random(200) < 0.1,
+        )
+        windows = plainly(arrays)
+        found = shingles.shingles(arrays).tolist()
+        assert (len(found), len(set(found))) == (len(windows), len(set(windows)))
 
 
 def test_short_tunes_are_known_again_and_apart() -> None:

@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from note_seq import midi_io
@@ -136,6 +137,41 @@ def test_parses_damaged_bytes_as_protobuf_or_refuses_them(
             notes.parse(bytes(data))
 
 
+SHORT = st.integers(0, 130)  # on both sides of what takes two bytes
+USUAL_NOTES = st.builds(
+    music_pb2.NoteSequence.Note,
+    pitch=SHORT,
+    velocity=SHORT,
+    start_time=st.sampled_from([0.0, 1.5, 2.25]),
+    end_time=st.sampled_from([0.0, 2.5]),
+    instrument=st.sampled_from([0, 0, 1, 127, 128]),
+    program=st.sampled_from([0, 0, 40, 127, 300]),
+    is_drum=st.booleans(),
+    part=st.sampled_from([0, 0, 0, 3]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(USUAL_NOTES, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_usual_notes_and_what_is_almost_one_are_read_as_protobuf_does(
+    listed: list[music_pb2.NoteSequence.Note], random: Random
+) -> None:
+    # The bytes behind the last note are what a reader that looks too far would see.
+    behind = random.choice([b"", one_note(NOTE) * 2, b"\x38\x01\x40\x02\x48\x01" * 9])
+    data = music_pb2.NoteSequence(notes=listed).SerializeToString() + behind
+    assert as_lists(notes.parse(data)) == by_protobuf(data)
+    damaged = bytearray(data)
+    damaged[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    expected: dict[str, object] = {}
+    with contextlib.suppress(DecodeError):
+        expected = by_protobuf(bytes(damaged))
+    if expected and all(np.isfinite(list(numbers_in(expected)))):
+        assert as_lists(notes.parse(bytes(damaged))) == expected
+    else:
+        with pytest.raises(ValueError, match=r"no NoteSequence|finite"):
+            notes.parse(bytes(damaged))
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_arrays_or_a_value_error(data: bytes) -> None:
@@ -179,6 +215,7 @@ def test_any_valid_encoding_is_read(what: str, fields: bytes) -> None:
     [
         ("cut off in a message", one_note(NOTE)[:-1]),
         ("cut off in a double", one_note(NOTE[:-1])),
+        ("a usual note, cut off in a varint", one_note(NOTE + b"\x48\x81") + one_note(NOTE)),
         ("a length beyond the end", b"\x42\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
         ("a length below 0", b"\x42\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
         ("field number 0", b"\x00\x01"),

@@ -14,6 +14,7 @@ ZEROS = bytes(BLOCK)
 
 _CHECKSUM = slice(148, 156)
 _PLAUSIBLE_CHECKSUM = re.compile(rb"[0-7 \0]{8}")
+_OCTAL = re.compile(rb"[0-7]*")
 _GNU_MAGIC = b"ustar  \0"
 _HIGH_BYTES = bytes(range(128, 256))
 _PAX_LENGTH_DIGITS = 12
@@ -75,10 +76,7 @@ def _number(field: bytes) -> int | None:
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.partition(b"\0")[0].strip()
-    try:
-        return int(digits, 8) if digits else 0
-    except ValueError:
-        return None
+    return int(digits or b"0", 8) if _OCTAL.fullmatch(digits) else None
 
 
 def parse_pax(data: bytes) -> dict[str, str]:
@@ -93,7 +91,7 @@ def parse_pax(data: bytes) -> dict[str, str]:
         blank = data.find(b" ", at, at + _PAX_LENGTH_DIGITS)
         length = int(data[at:blank]) if blank > at else 0
         end = at + length
-        if end <= blank or end > len(data) or data[end - 1] != ord("\n"):
+        if not at < blank < end <= len(data) or data[end - 1] != ord("\n"):
             raise ValueError("a record of an extended header is cut")
         key, _, value = data[blank + 1 : end - 1].partition(b"=")
         records[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")

@@ -169,14 +169,18 @@ class IngestStage(Stage[ShardPlan]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        # What we wrote is no music of the user's, even where DATA lies below SOURCE.
-        self._source = open_source(config.ingest.source, config.data)
         self._children: ReaderPool | None = None
         self._midi: MidiReader | None = None
 
     @property
     def folder(self) -> str:
         return self.layout.notesequences
+
+    @functools.cached_property
+    def _source(self) -> Source:
+        """Opened when first needed: a job template is built where there is no data."""
+        # What we wrote is no music of the user's, even where DATA lies below SOURCE.
+        return open_source(self.config.ingest.source, self.config.data)
 
     def settings(self) -> object:
         return dataclasses.replace(self.config.ingest, source=self._source.name, num_readers=1)

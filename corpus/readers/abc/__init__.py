@@ -85,6 +85,7 @@ def _read_tune(header: list[str], lines: list[str], name: str) -> Score:
         score.warnings += tune.warnings
         if score.sequence is None:
             score.reject("no_notes", f"tune {name}: there is no note in it")
+        score.serialize()  # A proto takes 20 times the memory of its bytes, and books are long.
     return score
 
 

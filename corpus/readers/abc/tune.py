@@ -31,6 +31,7 @@ _DEFINITION = re.compile(r"\s*([H-Wh-w~])\s*=")
 _ORDER = re.compile(r"[A-Z\d(). ]+")
 
 _MAX_SIZE = 50_000
+_MAX_FIELDS = 50_000
 _MAX_VOICES = 64
 _MAX_LINE = 100_000
 
@@ -55,6 +56,9 @@ class Tune:
         self._tempos: list[tuple[int, float]] = []
         self._order = ""
         self._symbols: set[str] = set()
+        self._titles: list[str] = []
+        self._composers: list[str] = []
+        self._num_fields = 0
         self._in_header = True  # until K:, where the tune has one
         self._in_music = False  # from the first line of music
 
@@ -87,6 +91,9 @@ class Tune:
             raise ReadError("too_big", f"a line of {len(line)} signs, over {_MAX_LINE}")
         field = _FIELD.match(line)
         if field and (self._in_header or not _NOTE_AND_BAR.match(line)):
+            self._num_fields += 1
+            if self._num_fields > _MAX_FIELDS:
+                raise ReadError("too_big", f"a tune of over {_MAX_FIELDS} lines of fields")
             self._field(field[1], field[2])
         elif line.startswith("+:"):
             pass  # goes on with a field; none that we read is long enough for that
@@ -120,6 +127,7 @@ class Tune:
         form = FormBuilder().build(self._template.marks + first.marks, first.now, self._order)
         self._problems.update(dict.fromkeys(form.problems, 0))
         clock = Clock(self._tempos)
+        self._write_names()
         write(self._sequence, sounding, form, clock)
         return self._sequence
 
@@ -224,14 +232,20 @@ class Tune:
         self._voice.set_transposition(text)
 
     def _title(self, text: str) -> None:
-        if not self._in_music:
-            metadata = self._sequence.sequence_metadata
-            metadata.title = f"{metadata.title}; {text}" if metadata.title else text
+        if not self._in_music and (text or self._titles):
+            self._titles.append(text)
 
     def _composer(self, text: str) -> None:
-        metadata = self._sequence.sequence_metadata
-        metadata.composers.append(text)
-        metadata.artist = metadata.artist or text
+        self._composers.append(text)
+
+    def _write_names(self) -> None:
+        """Titles and composers, each field set once: a proto keeps the memory of all it held."""
+        if self._titles:
+            self._sequence.sequence_metadata.title = "; ".join(self._titles)
+        if self._composers:
+            metadata = self._sequence.sequence_metadata
+            metadata.composers.extend(self._composers)
+            metadata.artist = next(filter(None, self._composers), "")
 
     def _number(self, text: str) -> None:
         if text.isdecimal() and len(text) < 10:

@@ -117,7 +117,7 @@ def is_readable(figure: str) -> bool:
 
 def is_told_by(fields: Fields) -> bool:
     """Whether the texts of a <harmony> alone tell its figure."""
-    return "degree" not in fields and fields.get("kind") in _PLAIN_KINDS
+    return "degree" not in fields and "offset" not in fields and fields.get("kind") in _PLAIN_KINDS
 
 
 def figure_of(

@@ -7,6 +7,7 @@ well-formed. Nothing is written to disk, so names cannot lead anywhere.
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -22,6 +23,9 @@ _CONTAINER_BYTES = 1 << 16
 _EXTENSIONS = (".xml", ".musicxml")
 _FULL_PATH = re.compile(rb"""full-path\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""")
 _DIRECTORY_ENTRY = b"PK\1\2"
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError,
+)  # fmt: skip
 
 
 def unpack(data: bytes, max_bytes: int) -> bytes:
@@ -40,10 +44,10 @@ def unpack(data: bytes, max_bytes: int) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             text = _read(archive, _score_member(archive), max_bytes)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-        raise ReadError("damaged_archive", f"the .mxl archive is damaged: {error}") from error
-    except (NotImplementedError, RuntimeError) as error:
+    except RuntimeError as error:  # A password is needed, or a method of packing unknown here.
         raise ReadError("damaged_archive", f"the .mxl archive cannot be opened: {error}") from error
+    except _DAMAGE as error:
+        raise ReadError("damaged_archive", f"the .mxl archive is damaged: {error}") from error
     if text.startswith(b"PK"):
         raise ReadError("damaged_archive", "an archive within the .mxl archive")
     return text
@@ -83,16 +87,7 @@ def _container_paths(archive: zipfile.ZipFile) -> list[str]:
     """The paths of the container file, as far as they can be made out."""
     try:
         content = _read(archive, archive.getinfo(_CONTAINER), _CONTAINER_BYTES)
-    except (
-        KeyError,
-        ReadError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ):
+    except (KeyError, ReadError, *_DAMAGE):
         return []  # The score beside it may be whole.
     return [
         (double or single).decode("utf-8", "replace")

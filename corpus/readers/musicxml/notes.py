@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from lxml import etree
 
 from corpus.readers.musicxml.mends import Mend
 
-# Tag -> text of what stands below an element.
+# Tag, text, tag, text, ... of what stands below an element, in its order.
+Texts = tuple[str | None, ...]
+# Tag -> text of the same; of a tag that comes twice, the last.
 Fields = dict[str, str | None]
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -18,11 +21,18 @@ _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _VALUES = {"maxima": Fraction(8), "long": Fraction(4), "longa": Fraction(4), "breve": Fraction(2)}
 _NAMES = ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th", "512th")
 _VALUES |= {name: Fraction(1, 1 << power) for power, name in enumerate((*_NAMES, "1024th"))}
-_QUARTER = 1, 4
-_PLAIN: dict[str | None, tuple[int, int]]
-_PLAIN = {name: value.as_integer_ratio() for name, value in _VALUES.items()}
 _MAX_DOTS = 8
 _MAX_TUPLET = 1000
+
+
+class Sound(NamedTuple):
+    """What is heard of a note, but for its time and loudness; `value` is how it is drawn."""
+
+    pitch: int
+    voice: int
+    is_drum: bool
+    value: tuple[int, int]
+
 
 # General MIDI drums by their usual place on a five-line staff with a treble clef.
 _DRUMS_ON_STAFF = {
@@ -83,24 +93,27 @@ def drum_of(note: etree._Element, fields: Fields, unpitched: dict[str, int]) -> 
     return _DRUMS_ON_STAFF.get(step.strip() + octave.strip(), _SNARE)
 
 
-def drawn_value(note: etree._Element, fields: Fields) -> Fraction | None:
+def fields_of(texts: Texts) -> Fields:
+    """The texts by their tags."""
+    return {tag or "": text for tag, text in zip(texts[::2], texts[1::2], strict=True)}
+
+
+def drawn_value(fields: Fields, dots: int) -> Fraction | None:
     """What a note is drawn as, of a whole note; None where that cannot be told."""
     name = (fields.get("type") or "").strip()
-    return _value(name, *_drawn(note, fields)) if name in _VALUES else None
+    return _value(name, *_drawn(fields, dots)) if name in _VALUES else None
 
 
-def written_value(note: etree._Element, fields: Fields) -> tuple[int, int]:
+def written_value(fields: Fields, dots: int) -> tuple[int, int]:
     """Numerator and denominator of `drawn_value`; a note drawn as nothing is a quarter note."""
-    if "dot" not in fields and "actual-notes" not in fields:
-        return _PLAIN.get(fields.get("type"), _QUARTER)  # Nearly all of them.
     name = (fields.get("type") or "").strip()
-    drawn = _drawn(note, fields)
-    return _value(name if name in _VALUES else "quarter", *drawn).as_integer_ratio()
+    value = _value(name if name in _VALUES else "quarter", *_drawn(fields, dots))
+    return value.as_integer_ratio()
 
 
-def _drawn(note: etree._Element, fields: Fields) -> tuple[int, int, int]:
+def _drawn(fields: Fields, dots: int) -> tuple[int, int, int]:
     """Dots, and how many notes of a tuplet take the time of how many."""
-    dots = min(len(note.findall("dot")), _MAX_DOTS) if "dot" in fields else 0
+    dots = min(dots, _MAX_DOTS)
     if "actual-notes" not in fields and "normal-notes" not in fields:
         return dots, 1, 1
     try:

@@ -35,6 +35,8 @@ def spread(
     Returns:
       (tick, figure), by time; equal figures that followed each other on a tick are one.
     """
+    if all(tick < later for (tick, _), (later, _) in pairwise(harmonies)):
+        return harmonies  # Most parts: none of what follows is needed.
     figures: dict[int, list[str]] = {}
     for tick, figure in harmonies:
         shared = figures.setdefault(tick, [])

@@ -49,7 +49,7 @@ class Timeline:
 
     Attributes:
       cursor: tick of what comes next.
-      end: the furthest that any voice came.
+      end: the furthest that any voice came, once its measure has ended.
       meters: (tick, meter), written and measured.
       measures: where each measure began.
     """
@@ -125,7 +125,6 @@ class Timeline:
             self._voice_1 += ticks
         if self.cursor > self._furthest:
             self._furthest = self.cursor
-            self.end = max(self.end, self.cursor)
 
     def write_meter(self, meter: Meter | None) -> None:
         """Takes up a <time> at the cursor."""
@@ -145,6 +144,7 @@ class Timeline:
             self._measure_meter(length)
             self.measures.append((self._measure_start, self._beat))
         self._measure_start += length
+        self.end = max(self.end, self._furthest)
         self.cursor = self._furthest = self._measure_start
         self._voice_1 = 0
         self._written = 0

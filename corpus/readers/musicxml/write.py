@@ -1,15 +1,22 @@
-"""Parts in ticks -> one NoteSequence in seconds."""
+"""Parts in ticks -> one serialized NoteSequence in seconds.
+
+Notes and chord symbols are most of a score, and few of them differ in more than their
+times: protobuf serializes each kind once, and the times are put between (see `_Moments`).
+"""
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from note_seq import constants
 from note_seq.protobuf import music_pb2
 
 from corpus.readers.musicxml.mends import Mend
+from corpus.readers.musicxml.notes import Sound
 from corpus.readers.musicxml.parts import Part
 from corpus.readers.musicxml.players import Player
 from corpus.readers.results import ReadError
@@ -17,7 +24,16 @@ from corpus.readers.results import ReadError
 MAX_SECONDS = 24 * 3600.0
 
 _DEFAULT_QPM = 120.0
+# Where the times are put. A time is always eight bytes, so that lengths stay as they are, but
+# zero is not written at all: what begins at tick 0 is serialized whole. No text can hold the
+# bytes of this one, nor can small numbers: six are NUL.
+_SOME_TIME = -1.0
+_FLOAT64 = struct.Struct("<d")
+_SOME_BYTES = _FLOAT64.pack(_SOME_TIME)
 _CHORD_SYMBOL = music_pb2.NoteSequence.TextAnnotation.CHORD_SYMBOL
+
+# Number of the part, channel, program.
+Performer = tuple[int, int, int]
 
 
 class _Clock(dict[int, float]):
@@ -33,10 +49,13 @@ class _Clock(dict[int, float]):
             self._seconds_a_tick.append(60 / qpm / resolution)
 
     def __missing__(self, tick: int) -> float:
-        at = bisect_right(self._ticks, tick) - 1
-        elapsed = (tick - self._ticks[at]) * self._seconds_a_tick[at]
-        self[tick] = seconds = self._seconds[at] + elapsed
+        self[tick] = seconds = self.tell(tick)
         return seconds
+
+    def tell(self, tick: int) -> float:
+        """The seconds of a tick that nobody asks for again."""
+        at = bisect_right(self._ticks, tick) - 1
+        return self._seconds[at] + (tick - self._ticks[at]) * self._seconds_a_tick[at]
 
 
 def _first_at_each_tick(
@@ -52,12 +71,23 @@ def _first_at_each_tick(
     return sorted(found.items())
 
 
-class SequenceWriter:
-    """Writes parts into a NoteSequence.
+class _Moments(dict[int, bytes]):
+    """Tick -> its time as protobuf writes a float64; remembers what it told."""
 
-    Attributes:
-      sequence: what was written.
-    """
+    def __init__(self, clock: _Clock) -> None:
+        self._clock = clock
+
+    def __missing__(self, tick: int) -> bytes:
+        self[tick] = moment = _FLOAT64.pack(self._clock.tell(tick))
+        return moment
+
+
+def _serialized(sequence: Any) -> bytes:
+    return bytes(sequence.SerializeToString(deterministic=True))
+
+
+class SequenceWriter:
+    """Writes parts into a NoteSequence; a writer is used once."""
 
     def __init__(self, parts: list[Part], resolution: int, mends: set[Mend]) -> None:
         self._parts = parts
@@ -65,59 +95,104 @@ class SequenceWriter:
         tempos = (part.tempos for part in parts)
         self._tempos = _first_at_each_tick(tempos, mends, Mend.TEMPO_OF_ALL)
         self._seconds = _Clock(self._tempos, resolution)
-        self.sequence = music_pb2.NoteSequence(ticks_per_quarter=constants.STANDARD_PPQ)
-        source = self.sequence.source_info
-        source.source_type = source.SCORE_BASED
-        source.encoding_type = source.MUSIC_XML
-        source.parser = source.MAGENTA_MUSIC_XML
+        self._moments = _Moments(self._seconds)
+        self._pieces: list[bytes] = []
 
-    def write(self, players: list[Player]) -> None:
-        """Writes everything; there is a player to each part.
+    def write(self, players: list[Player]) -> bytes:
+        """The message, as protobuf's deterministic serialization has it: fields by number.
+
+        Args:
+          players: one to each part.
 
         Raises:
           ReadError: `too_long`.
         """
-        self.sequence.total_time = self._seconds[max((part.end for part in self._parts), default=0)]
-        if self.sequence.total_time > MAX_SECONDS:
+        total_time = self._seconds[max((part.end for part in self._parts), default=0)]
+        if total_time > MAX_SECONDS:
             raise ReadError("too_long", f"the score takes over {MAX_SECONDS / 3600:.0f} hours")
         self._write_signatures()
-        self._write_chords()
         for index, (part, player) in enumerate(zip(self._parts, players, strict=True)):
-            self.sequence.part_infos.add(part=index, name=player.name)
             self._write_notes(index, part, player)
+        self._write_facts(total_time, players)
+        self._write_chords()
+        return b"".join(self._pieces)
 
     def _write_signatures(self) -> None:
+        """The fields before the notes: resolution, meters, keys and tempos."""
+        sequence = music_pb2.NoteSequence(ticks_per_quarter=constants.STANDARD_PPQ)
         meters = (part.meters for part in self._parts)
         for tick, meter in _first_at_each_tick(meters, self._mends, Mend.METERS_DIFFER):
-            self.sequence.time_signatures.add(
+            sequence.time_signatures.add(
                 time=self._seconds[tick], numerator=meter.numerator, denominator=meter.denominator
             )
         keys = dict.fromkeys(key for part in self._parts for key in part.keys)
         for tick, key in sorted(keys):
-            signature = self.sequence.key_signatures.add(time=self._seconds[tick], key=key.tonic)
+            signature = sequence.key_signatures.add(time=self._seconds[tick], key=key.tonic)
             signature.mode = signature.MINOR if key.is_minor else signature.MAJOR
         if not keys:
-            self.sequence.key_signatures.add()
+            sequence.key_signatures.add()
         for tick, qpm in self._tempos:
-            self.sequence.tempos.add(time=self._seconds[tick], qpm=qpm)
+            sequence.tempos.add(time=self._seconds[tick], qpm=qpm)
         if not self._tempos:
-            self.sequence.tempos.add(qpm=_DEFAULT_QPM)
+            sequence.tempos.add(qpm=_DEFAULT_QPM)
+        self._pieces.append(_serialized(sequence))
+
+    def _write_notes(self, index: int, part: Part, player: Player) -> None:
+        pieces, moments = self._pieces, self._moments
+        performer = index, player.channel, player.program
+        for start, end, velocity, sound in part.notes:
+            if start == 0:
+                pieces.append(_note(0.0, self._seconds[end], velocity, sound, performer))
+            else:
+                before, between, after = _untimed_note(velocity, sound, performer)
+                pieces += (before, moments[start], between, moments[end], after)
+
+    def _write_facts(self, total_time: float, players: list[Player]) -> None:
+        """The fields between the notes and the chord symbols."""
+        sequence = music_pb2.NoteSequence(total_time=total_time)
+        source = sequence.source_info
+        source.source_type = source.SCORE_BASED
+        source.encoding_type = source.MUSIC_XML
+        source.parser = source.MAGENTA_MUSIC_XML
+        for index, player in enumerate(players):
+            sequence.part_infos.add(part=index, name=player.name)
+        self._pieces.append(_serialized(sequence))
 
     def _write_chords(self) -> None:
         chords = (part.chords for part in self._parts)
         for tick, figure in _first_at_each_tick(chords, self._mends, Mend.CHORDS_DIFFER):
-            chord = self.sequence.text_annotations.add()
-            chord.time, chord.text = self._seconds[tick], figure
-            chord.annotation_type = _CHORD_SYMBOL
+            if tick == 0:
+                self._pieces.append(_chord(0.0, figure))
+            else:
+                before, after = _untimed_chord(figure)
+                self._pieces += (before, self._moments[tick], after)
 
-    def _write_notes(self, index: int, part: Part, player: Player) -> None:
-        add, seconds = self.sequence.notes.add, self._seconds
-        for start, end, pitch, velocity, voice, is_drum, value in part.notes:
-            note = add()
-            note.pitch, note.velocity = pitch, velocity
-            note.start_time, note.end_time = seconds[start], seconds[end]
-            note.numerator, note.denominator = value
-            note.part, note.voice = index, voice
-            note.instrument, note.program = player.channel, player.program
-            if is_drum:
-                note.is_drum = True
+
+def _note(start: float, end: float, velocity: int, sound: Sound, performer: Performer) -> bytes:
+    """A message that has only this note."""
+    sequence = music_pb2.NoteSequence()
+    note = sequence.notes.add(pitch=sound.pitch, velocity=velocity, start_time=start, end_time=end)
+    note.numerator, note.denominator = sound.value
+    note.part, note.instrument, note.program = performer
+    note.voice = sound.voice
+    note.is_drum = sound.is_drum
+    return _serialized(sequence)
+
+
+@lru_cache(maxsize=1 << 14)
+def _untimed_note(velocity: int, sound: Sound, performer: Performer) -> list[bytes]:
+    """What stands before the start of such a note, between its start and its end, and after."""
+    return _note(_SOME_TIME, _SOME_TIME, velocity, sound, performer).split(_SOME_BYTES)
+
+
+def _chord(time: float, figure: str) -> bytes:
+    """A message that has only this chord symbol."""
+    sequence = music_pb2.NoteSequence()
+    sequence.text_annotations.add(time=time, text=figure, annotation_type=_CHORD_SYMBOL)
+    return _serialized(sequence)
+
+
+@lru_cache(maxsize=1 << 12)
+def _untimed_chord(figure: str) -> list[bytes]:
+    """What stands before the time of such a chord symbol, and after."""
+    return _chord(_SOME_TIME, figure).split(_SOME_BYTES)
