@@ -150,7 +150,10 @@ def test_chord_symbols_are_spelled_as_note_seq_reads_them(text: str, chord: str)
 
 def test_chords_are_annotations_and_make_no_notes() -> None:
     result = score('"Am"A "^slow"B "Dance"c "Em""G7"d>"C"e')
-    texts = [(t.text, t.time, t.annotation_type == CHORD) for t in result.note_sequence().text_annotations]
+    texts = [
+        (t.text, t.time, t.annotation_type == CHORD)
+        for t in result.note_sequence().text_annotations
+    ]
     assert texts == [
         ("Am", 0, True), ("^slow", 1, False), ("Dance", 2, False), ("Em", 3, True),
         ("G7", 3, True), ("C", 4.5, True),

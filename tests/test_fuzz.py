@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fuzz
+from benchmarks import fuzz, fuzz_inputs
 from corpus import readers
 from corpus.readers.results import Score
 
@@ -35,22 +35,25 @@ def test_no_reader_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     table = capsys.readouterr().out
     assert status == 0, table
     assert [line.split()[:2] for line in table.splitlines()[1:6]] == [
-        [kind, "600"] for kind in fuzz.KINDS
+        [kind, "600"] for kind in fuzz_inputs.KINDS
     ]
 
 
 def test_an_input_is_made_from_its_number_alone() -> None:
-    inputs = fuzz.Inputs.load()
+    inputs = fuzz_inputs.Inputs.load()
     backward = [inputs.make(number) for number in reversed(range(40))]
     assert [inputs.make(number) for number in range(40)] == backward[::-1]
     assert len({data for _, data in backward}) > 38
 
 
 def test_scores_of_all_kinds_are_read_in_spite_of_what_was_done_to_them(tmp_path: Path) -> None:
-    inputs = fuzz.Inputs.load()
+    inputs = fuzz_inputs.Inputs.load()
     lines = [fuzz.read_input(inputs, number, 10.0, tmp_path) for number in range(200)]
-    for kind in range(len(fuzz.KINDS)):
-        assert sum(line["counts"].get(fuzz.READ, 0) for line in lines[kind :: len(fuzz.KINDS)]) > 2
+    for kind in range(len(fuzz_inputs.KINDS)):
+        assert (
+            sum(line["counts"].get(fuzz.READ, 0) for line in lines[kind :: len(fuzz_inputs.KINDS)])
+            > 2
+        )
 
 
 @pytest.mark.parametrize(
@@ -68,14 +71,14 @@ def test_what_is_neither_read_nor_explained_is_a_failure(
     score: Score, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(readers, "read_score", lambda *_: [score])
-    line = fuzz.read_input(fuzz.Inputs.load(), 0, 10.0, tmp_path)
+    line = fuzz.read_input(fuzz_inputs.Inputs.load(), 0, 10.0, tmp_path)
     assert problem in line["problem"]
 
 
 def test_a_reader_that_returns_nothing_or_raises_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    inputs = fuzz.Inputs.load()
+    inputs = fuzz_inputs.Inputs.load()
     monkeypatch.setattr(readers, "read_score", lambda *_: [])
     assert "nothing came back" in fuzz.read_input(inputs, 0, 10.0, tmp_path)["problem"]
     monkeypatch.setattr(readers, "read_score", lambda *_: 1 // 0)
@@ -123,7 +126,7 @@ def test_what_goes_on_for_too_long_is_ended_where_it_is(
     ended = rf"archive {number}: (endless|stands still); .*File .* line \d+ in "
     assert re.search(ended, capsys.readouterr().out)
     (saved,) = tmp_path.iterdir()
-    assert saved.read_bytes() == fuzz.Inputs.load().make(number)[1]
+    assert saved.read_bytes() == fuzz_inputs.Inputs.load().make(number)[1]
 
 
 def test_one_input_can_be_read_again() -> None:
