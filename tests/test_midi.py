@@ -79,6 +79,8 @@ def assert_equal(data: bytes) -> bool:
     if expected is None:
         assert score.warnings, "a file that note_seq refuses was read without a word"
         return False
+    if midi.FAR_NOTES in score.warnings:
+        return False  # Left out here on purpose; note_seq keeps what ends after a day.
     assert score.payload == expected
     return True
 
