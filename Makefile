@@ -85,7 +85,7 @@ doctor: $(VENV)/user ## check the installation
 	@$(RUN) corpus.doctor
 
 test: $(VENV)/dev ## run the test suite
-	@$(RUN) pytest -n $(JOBS) -m "not slow"
+	@$(RUN) pytest -n $(JOBS) -m "not slow" --durations=12
 
 test-slow: $(VENV)/dev ## run every test, the slow ones too
 	@$(RUN) pytest -n $(JOBS)

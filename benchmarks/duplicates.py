@@ -14,7 +14,6 @@ good as `found` could be; `similarity` the mean share of equal places.
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.memory import peak_mb
 from benchmarks.perturbations import PERTURBATIONS, Perturbation
 from benchmarks.synthetic import make_score
 from corpus import analysis, clusters, files, names, notes, shingles
@@ -191,7 +191,7 @@ def print_clustering(count: int, threshold: float, seed: int) -> None:
     copies = (shingles.signature(change(p.arrays, random)) for p in pieces[: count // 5])
     rows = [piece.signature for piece in pieces] + [row for row in copies if row is not None]
     signatures = np.stack(rows)
-    before, started = _peak_megabytes(), time.process_time()
+    before, started = peak_mb(), time.process_time()
     leaders = clusters.find_clusters(
         signatures, np.ones(len(rows), np.bool_), np.arange(len(rows)), threshold
     )
@@ -199,12 +199,8 @@ def print_clustering(count: int, threshold: float, seed: int) -> None:
     joined = int(np.count_nonzero(leaders != np.arange(len(rows))))
     print(
         f"\nclustering {len(rows):,} scores by chance: {seconds:.2f} s, "
-        f"{_peak_megabytes() - before:.0f} MB more at the peak, {joined:,} joined another"
+        f"{peak_mb() - before:.0f} MB more at the peak, {joined:,} joined another"
     )
-
-
-def _peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

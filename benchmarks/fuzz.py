@@ -32,6 +32,7 @@ from typing import IO, Any
 
 from benchmarks.fuzz_inputs import KINDS, Inputs, kind_of
 from benchmarks.fuzz_mutations import DIALECTS
+from benchmarks.memory import peak_mb
 from corpus import notes, readers
 from corpus.readers.results import ReadError, Score
 from corpus.sources import open_source
@@ -111,10 +112,6 @@ def _attempt(name: str, data: bytes, folder: Path) -> tuple[Counter[str], str]:
         return Counter(), f"{type(error).__name__}: {str(error)[:300]} ({where})"
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def _guard(max_mb: int) -> None:
     """Has this process say where it was when it is ended, and not take all of the memory."""
     faulthandler.enable()
@@ -139,7 +136,7 @@ def work(options: argparse.Namespace) -> None:
             importlib.import_module(readers.READERS[kind])
             _attempt(f"a{DIALECTS[kind].endings[0]}", inputs.starts[kind][0], Path(folder))
         _guard(options.memory_mb)
-        imports_mb = _peak_mb()
+        imports_mb = peak_mb()
         print("ready", flush=True)
         for number in range(*options.child):
             line = read_input(inputs, number, options.seconds_limit, Path(folder))
@@ -164,7 +161,7 @@ def read_input(inputs: Inputs, number: int, seconds: float, folder: Path) -> dic
     counts, problem = _attempt(name, data, folder)
     ms = 1000 * (time.process_time() - started)
     _watch_time(0)
-    told = {"ms": ms, "peak_mb": _peak_mb(), "counts": counts, "problem": problem}
+    told = {"ms": ms, "peak_mb": peak_mb(), "counts": counts, "problem": problem}
     return _line(number, bytes=len(data), **told)
 
 

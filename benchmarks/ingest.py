@@ -14,7 +14,6 @@ import importlib.metadata
 import io
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import midi_copies
+from benchmarks.memory import peak_mb
 from corpus import compiled
 from corpus.config import Config
 from corpus.readers.midi import MidiReader
@@ -96,14 +96,7 @@ def measure_reader(name: str, paths: Sequence[str]) -> dict[str, float]:
         failures = sum(not attempt(data) for data in contents)
         passes += 1
     seconds = (time.process_time() - started) / passes
-    return {"seconds": seconds, "failures": failures, "peak_mb": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    return max(
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    return {"seconds": seconds, "failures": failures, "peak_mb": peak_mb()}
 
 
 def measure_loop(source: str, data: str) -> dict[str, float]:
@@ -119,7 +112,7 @@ def measure_loop(source: str, data: str) -> dict[str, float]:
     stage.teardown()
     looped = time.perf_counter() - started
     stage.finish(results)
-    return {"seconds": time.perf_counter() - started, "looped": looped, "peak_mb": _peak_mb()}
+    return {"seconds": time.perf_counter() - started, "looped": looped, "peak_mb": peak_mb()}
 
 
 def _in_process(*arguments: str) -> dict[str, Any]:
@@ -173,7 +166,8 @@ def print_stage(originals: Sequence[bytes], sizes: Sequence[int]) -> None:
     """One row a size."""
     print("\nthe whole stage, seconds on the clock, start of Python included")
     print(
-        "  files     MB  in a loop  one worker  Beam's part  two workers  one : two  peak MB  MB out"
+        "  files     MB  in a loop  one worker  Beam's part  two workers  one : two  "
+        "peak MB  MB out"
     )
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:

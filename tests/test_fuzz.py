@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import fuzz, fuzz_inputs
+from benchmarks.memory import peak_mb
 from corpus import readers
 from corpus.readers.results import Score
 
@@ -133,6 +134,13 @@ def test_one_input_can_be_read_again() -> None:
     command = [sys.executable, "-m", "benchmarks.fuzz", "--reproduce", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert re.search(r"^archive +1 ", done.stdout, re.MULTILINE)
+
+
+def test_memory_is_that_of_the_process_not_of_the_one_that_started_it() -> None:
+    parents = b"x" * (300 << 20)
+    command = [sys.executable, "-c", "from benchmarks import memory; print(memory.peak_mb())"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 1 < float(done.stdout) < 100 < len(parents) >> 20 < peak_mb()
 
 
 def test_limits_are_failures() -> None:
