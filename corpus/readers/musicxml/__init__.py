@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 import re
 
-from lxml import etree
-
 from corpus.readers.musicxml import mxl, tree
 from corpus.readers.musicxml.mends import Mend
 from corpus.readers.musicxml.parts import Part, PartReader
@@ -56,8 +54,9 @@ def _note_common_tempos(parts: list[Part], carried: Carried) -> None:
         carried.mends.add(Mend.TEMPO_OF_ALL)
 
 
-def _read_parts(root: etree._Element, resolution: int, mends: set[Mend], score: Score) -> None:
+def _read_parts(document: tree.Document, resolution: int, mends: set[Mend], score: Score) -> None:
     """Fills in the NoteSequence of a part-wise score."""
+    root = document.root
     listed = {each.get("id", ""): each for each in root.iterfind("part-list/score-part")}
     elements = root.findall("part")
     if len(elements) > MAX_PARTS:
@@ -65,7 +64,7 @@ def _read_parts(root: etree._Element, resolution: int, mends: set[Mend], score: 
     players = [Player(listed.get(each.get("id", "")), mends) for each in elements]
     carried = Carried(resolution, mends)
     parts = [
-        PartReader(carried, player.unpitched).read(each)
+        PartReader(carried, player.unpitched, document.cut_out).read(each)
         for each, player in zip(elements, players, strict=True)
     ]
     _note_common_tempos(parts, carried)
@@ -84,12 +83,13 @@ def read(data: bytes) -> list[Score]:
     mends: set[Mend] = set()
     if data.startswith(b"PK"):
         data = mxl.unpack(data, tree.MAX_BYTES)
-    root = tree.parse(data, mends)
+    document = tree.parse(data, mends)
+    root = document.root
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     composer = next(
         (c.text for c in root.iterfind("identification/creator[@type='composer']") if c.text), ""
     )
     score = Score(title=title.strip(), composer=" ".join(composer.split()))
-    _read_parts(root, _resolution(data), mends, score)
+    _read_parts(document, _resolution(data), mends, score)
     score.warnings = [mend.value for mend in Mend if mend in mends]
     return [score]

@@ -13,7 +13,7 @@ from lxml import etree
 from note_seq import chord_symbols_lib, constants
 
 from corpus.readers.musicxml.mends import Mend
-from corpus.readers.musicxml.notes import Fields
+from corpus.readers.musicxml.texts import Fields
 
 KINDS = {
     "major": "",

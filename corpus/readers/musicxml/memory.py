@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from corpus.readers.musicxml.notes import Texts
+from corpus.readers.musicxml.texts import Texts
 
 # A key of this length takes 3 kB at most, so that a memory of strangers' texts takes 12 MB.
 _MAX_KEYS = 4096

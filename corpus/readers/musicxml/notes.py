@@ -7,14 +7,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from lxml import etree
-
 from corpus.readers.musicxml.mends import Mend
-
-# Tag, text, tag, text, ... of what stands below an element, in its order.
-Texts = tuple[str | None, ...]
-# Tag -> text of the same; of a tag that comes twice, the last.
-Fields = dict[str, str | None]
+from corpus.readers.musicxml.texts import Fields
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Of a whole note; `longa` is what some programs write for the standard's `long`.
@@ -78,24 +72,18 @@ def _semitones(alter: str, mends: set[Mend]) -> int:
     return int(math.copysign(math.ceil(abs(exact) - 0.5), exact))
 
 
-def drum_of(note: etree._Element, fields: Fields, unpitched: dict[str, int]) -> int:
+def drum_of(fields: Fields, unpitched: dict[str, int]) -> int:
     """The General MIDI drum of an unpitched note.
 
     Args:
-      note: the element.
       fields: tag -> text of its descendants.
       unpitched: instrument id -> MIDI pitch, from the part list.
     """
-    instrument = note.find("instrument")
-    if instrument is not None and instrument.get("id", "") in unpitched:
-        return unpitched[instrument.get("id", "")]
+    instrument = fields.get("instrument")
+    if instrument in unpitched:
+        return unpitched[instrument]
     step, octave = fields.get("display-step") or "", fields.get("display-octave") or ""
     return _DRUMS_ON_STAFF.get(step.strip() + octave.strip(), _SNARE)
-
-
-def fields_of(texts: Texts) -> Fields:
-    """The texts by their tags."""
-    return {tag or "": text for tag, text in zip(texts[::2], texts[1::2], strict=True)}
 
 
 def drawn_value(fields: Fields, dots: int) -> Fraction | None:

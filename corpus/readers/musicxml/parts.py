@@ -11,6 +11,7 @@ comes from a <sound> that has a tempo as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,16 +28,14 @@ from corpus.readers.musicxml.chords import figure_of, is_told_by
 from corpus.readers.musicxml.memory import Memory
 from corpus.readers.musicxml.mends import Mend
 from corpus.readers.musicxml.notes import (
-    Fields,
     Sound,
-    Texts,
     drawn_value,
     drum_of,
-    fields_of,
     pitch_of,
     written_value,
 )
 from corpus.readers.musicxml.spread import spread
+from corpus.readers.musicxml.texts import BEGINS, WANTED, Fields, Texts, fields_of, told_by
 from corpus.readers.musicxml.timeline import Carried, Timeline
 from corpus.readers.results import ReadError
 
@@ -45,18 +44,6 @@ MAX_UNDATED = 50_000
 _DEFAULT_QPM = 120.0
 _MIN_QPM, _MAX_QPM = 1.0, 10_000.0
 _MAX_VOICE = 2**31 - 1
-
-_KINDS = ("measure", "note", "backup", "forward", "attributes", "sound", "harmony")
-# These hold fields of the same names, which must not land on the note before.
-_SKIPPED = ("direction", "figured-bass")
-_FIELDS = (
-    *("chord", "grace", "rest", "unpitched", "duration", "voice"),
-    *("step", "alter", "octave", "display-step", "display-octave"),
-    *("root-step", "root-alter", "kind", "bass-step", "bass-alter", "degree", "offset"),
-)
-_DRAWN = ("type", "dot", "actual-notes", "normal-notes")
-_BEGINS = frozenset((*_KINDS, *_SKIPPED))
-_WANTED = (*_BEGINS, *_FIELDS, *_DRAWN)
 
 # (start and end tick, velocity, what is heard)
 NoteRow = tuple[int, int, int, Sound]
@@ -92,8 +79,11 @@ class Part:
 class PartReader:
     """Reads one part; a reader is used once."""
 
-    def __init__(self, carried: Carried, unpitched: dict[str, int]) -> None:
+    def __init__(
+        self, carried: Carried, unpitched: dict[str, int], cut_out: Iterator[Texts]
+    ) -> None:
         self._carried = carried
+        self._cut_out = cut_out
         self._mends = carried.mends
         self._unpitched = unpitched
         self._time = Timeline(carried)
@@ -110,15 +100,17 @@ class PartReader:
           ReadError: `too_big`, the score has too many notes.
         """
         tag, element = "", part
+        cut_out: Texts = ()
         texts: list[str | None] = []
-        for each in part.iter(*_WANTED):
+        for each in part.iter(*WANTED):
             name = each.tag
-            if name not in _BEGINS:
-                texts += (name, each.text)
+            if name not in BEGINS:
+                texts += told_by(each)
                 continue
-            self._take(tag, element, tuple(texts))
+            self._take(tag, element, (*cut_out, *texts) if texts else cut_out)
             tag, element, texts = name, each, []
-        self._take(tag, element, tuple(texts))
+            cut_out = next(self._cut_out) if name == "note" else ()
+        self._take(tag, element, (*cut_out, *texts))
         self._time.next_measure()
         self._carried.num_notes += max(len(self._part.notes), len(self._onsets))
         if self._carried.num_notes > MAX_NOTES:
@@ -133,7 +125,7 @@ class PartReader:
         if tag == "note":
             note = _NOTES.get((self._transpose, texts))
             if note is None:
-                self._new_note(element, texts)
+                self._new_note(texts)
             else:
                 self._place(note, self._time.length(note.duration))
         elif tag == "measure":
@@ -149,7 +141,7 @@ class PartReader:
         elif tag == "sound":
             self._sound(element)
 
-    def _new_note(self, element: etree._Element, texts: Texts) -> None:
+    def _new_note(self, texts: Texts) -> None:
         """Takes in a note whose texts are not in memory."""
         fields, dots = fields_of(texts), texts[::2].count("dot")
         if "duration" in fields:
@@ -158,14 +150,14 @@ class PartReader:
             self._mends.add(Mend.GRACE_NOTES)
             return
         else:
-            length = self._drawn_length(element, fields, dots)
+            length = self._drawn_length(fields, dots)
             if not length:
                 return
         mends: set[Mend] = set()
         sound = None
         voice = _voice(fields, mends)
         if "rest" not in fields:
-            pitch = self._pitch(element, fields, mends)
+            pitch = self._pitch(fields, mends)
             if pitch is not None:
                 value = written_value(fields, dots)
                 sound = Sound(pitch, voice, "unpitched" in fields, value)
@@ -190,7 +182,7 @@ class PartReader:
         if sound is not None:
             self._part.notes.append((start, start + length, self._carried.velocity, sound))
 
-    def _drawn_length(self, element: etree._Element, fields: Fields, dots: int) -> int:
+    def _drawn_length(self, fields: Fields, dots: int) -> int:
         """The length of a note without a duration that is no grace note."""
         self._mends.add(Mend.NO_DURATION)
         self._carried.num_undated += 1
@@ -198,17 +190,16 @@ class PartReader:
             raise ReadError("too_big", f"more than {MAX_UNDATED:,} notes without a duration")
         if "chord" in fields and self._chord is not None:
             return self._chord[1]
-        rest = element.find("rest") if "rest" in fields else None
         meter = self._carried.notated
-        if meter is not None and rest is not None and rest.get("measure") == "yes":
+        if meter is not None and fields.get("rest") == "yes":
             return meter.ticks(self._carried.resolution)
         value = drawn_value(fields, dots)
         return 0 if value is None else round(4 * value * self._carried.resolution)
 
-    def _pitch(self, element: etree._Element, fields: Fields, mends: set[Mend]) -> int | None:
+    def _pitch(self, fields: Fields, mends: set[Mend]) -> int | None:
         if "unpitched" in fields:
             mends.add(Mend.DRUMS)
-            return drum_of(element, fields, self._unpitched)
+            return drum_of(fields, self._unpitched)
         step, alter, octave = fields.get("step"), fields.get("alter"), fields.get("octave")
         return pitch_of(step, alter, octave, self._transpose, mends)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from lxml import etree
 
+from corpus.readers.musicxml import cut
 from corpus.readers.musicxml.mends import Mend
+from corpus.readers.musicxml.texts import Texts
 from corpus.readers.results import ReadError
 
 MAX_BYTES = 64 << 20
@@ -22,7 +26,19 @@ _HEAD_BYTES = 2048
 _ROOTS = ("score-partwise", "score-timewise")
 
 
-def parse(data: bytes, mends: set[Mend]) -> etree._Element:
+class Document(NamedTuple):
+    """A part-wise score.
+
+    Attributes:
+      root: the tree.
+      cut_out: for each note of its parts in turn, what it tells beside what the tree has of it.
+    """
+
+    root: etree._Element
+    cut_out: Iterator[Texts]
+
+
+def parse(data: bytes, mends: set[Mend]) -> Document:
     """Parses a score; a time-wise one comes back part-wise.
 
     No entity is expanded, nothing is fetched, the depth is libxml2's (256). Text that
@@ -38,6 +54,35 @@ def parse(data: bytes, mends: set[Mend]) -> etree._Element:
     _check_text(data)
     # Without a document type libxml2 leaves out blank text, which is two thirds of the tree.
     data = _DOCTYPE.sub(b"", data[:_HEAD_BYTES], count=1) + data[_HEAD_BYTES:]
+    return _parse_cut(data) or Document(_parse_whole(data, mends), itertools.repeat(()))
+
+
+def _parse_cut(data: bytes) -> Document | None:
+    """Parses what notes say apart from the rest; None where only the whole text tells."""
+    parts = cut.cut(data) if cut.is_utf8(data) else None
+    if parts is None:
+        return None
+    rest, contents = parts
+    parser = _parser(recover=False)
+    texts = [told for content in contents if (told := cut.texts_of(content, parser)) is not None]
+    if len(texts) != len(contents):
+        return None
+    try:
+        root = etree.fromstring(rest, parser)
+    except etree.XMLSyntaxError:
+        return None
+    if root.getroottree().docinfo.internalDTD is not None:
+        return None  # It may declare anything.
+    if isinstance(root.tag, str) and root.tag.startswith("{"):
+        _strip_namespaces(root)
+    num_notes = sum(1 for part in root.iterchildren("part") for _ in part.iter("note"))
+    if root.tag != "score-partwise" or num_notes != len(contents):
+        return None
+    return Document(root, iter(texts))
+
+
+def _parse_whole(data: bytes, mends: set[Mend]) -> etree._Element:
+    """The tree of a part-wise score."""
     try:
         root = etree.fromstring(data, _parser(recover=False))
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
