@@ -36,7 +36,7 @@ STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow bench \
-  bench-ingest bench-duplicates fuzz check format lock clean
+  bench-ingest bench-sheets bench-duplicates fuzz check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [GENRES=\"metal,hip hop\"] [MODEL=name]"
@@ -92,10 +92,13 @@ test-slow: $(VENV)/dev ## run every test, the slow ones too
 
 bench: $(VENV)/dev ## measure everything against its peers, side by side
 	@$(RUN) benchmarks.attention_scan
-	@$(MAKE) --no-print-directory bench-ingest bench-duplicates
+	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates
 
 bench-ingest: $(VENV)/dev ## reading MIDI against other libraries, and the whole ingest stage; SOURCE: your files
 	@$(RUN) benchmarks.ingest $${SOURCE:+--source "$$SOURCE"}
+
+bench-sheets: $(VENV)/dev ## reading MusicXML and ABC against note_seq; SOURCE: your files
+	@$(RUN) benchmarks.sheets $${SOURCE:+--source "$$SOURCE"}
 
 bench-duplicates: $(VENV)/dev ## recall and precision of near duplicates, on copies that it makes; SOURCE: your files
 	@$(RUN) benchmarks.duplicates $${SOURCE:+--source "$$SOURCE"}

@@ -48,9 +48,15 @@ _FOLDER = _cache_folder()
 numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
 
 
-def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit` with a cache on disk and without the interpreter's lock."""
-    decorate: Callable[[Callable[..., Any]], Any] = numba.njit(cache=True, nogil=True, **options)
+def njit(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` with a cache on disk and without the interpreter's lock.
+
+    Args:
+      signature: of the function; with it, it is compiled or loaded at once, else when it is called.
+      options: further options of numba's.
+    """
+    decorate: Callable[[Callable[..., Any]], Any]
+    decorate = numba.njit(signature, cache=True, nogil=True, **options)
     return decorate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corpus.readers import musicxml
-from corpus.readers.musicxml.memory import Memory
+from corpus.readers.musicxml.memory import Memories, Memory
 from corpus.readers.musicxml.mends import Mend
 from tests.musicxml_scores import (
     PLAYERS,
@@ -62,10 +62,19 @@ def test_what_is_remembered_of_a_score_does_not_change_the_next() -> None:
 
 def test_memory_of_texts_is_bounded() -> None:
     memory: Memory[int] = Memory()
-    memory.keep((0, ("step", "C" * 100_000)), 1)
-    memory.keep((0, ("dot", None) * 1000), 1)
+    memory.keep(b"<step>C</step>" * 1000, 1)
     assert not memory
     for number in range(10_000):
-        memory.keep((0, ("step", str(number))), number)
+        memory.keep(str(number).encode(), number)
     assert len(memory) <= 4096
-    assert memory[0, ("step", "9999")] == 9999
+    assert memory[b"9999"] == 9999
+
+
+def test_a_transposition_has_a_memory_of_its_own_and_few_are_kept() -> None:
+    memories: Memories[int] = Memories()
+    memories[0].keep(b"C", 60)
+    assert memories[2].get(b"C") is None
+    assert memories[0][b"C"] == 60
+    for semitones in range(-127, 128):
+        memories[semitones].keep(b"C", 60)
+    assert sum(memories[semitones].get(b"C") == 60 for semitones in range(-127, 128)) <= 4

@@ -15,7 +15,7 @@ import sys
 import warnings
 from typing import Any, BinaryIO
 
-from corpus import readers
+from corpus import compiled, readers
 from corpus.readers.results import Score
 
 LENGTH = struct.Struct("<I")
@@ -83,6 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # A library that prints must not write into the frames.
+    compiled.once_per_machine(lambda: importlib.import_module("corpus.readers.musicxml.scan"))
     for module in (readers.READERS[media] for media in readers.READERS if media != readers.MIDI):
         importlib.import_module(module)
     _limit_memory(int(sys.argv[1]))

@@ -14,9 +14,12 @@ from __future__ import annotations
 import math
 import re
 
-from corpus.readers.musicxml import mxl, tree
+from lxml import etree
+
+from corpus.readers.musicxml import mxl
 from corpus.readers.musicxml.mends import Mend
 from corpus.readers.musicxml.parts import Part, PartReader
+from corpus.readers.musicxml.plain import MAX_BYTES, Plain, make_plain
 from corpus.readers.musicxml.players import Player, separate_parts
 from corpus.readers.musicxml.timeline import Carried
 from corpus.readers.musicxml.write import SequenceWriter
@@ -30,14 +33,11 @@ _MAX_RESOLUTION = 10**9
 _DIVISIONS = re.compile(rb"\s{0,99}([0-9]{1,9})")
 
 
-def _resolution(data: bytes) -> int:
-    """Ticks a quarter note in which every duration of the score is whole.
-
-    Looked for in the text: the tree takes ten times as long.
-    """
+def _resolution(text: bytes) -> int:
+    """Ticks a quarter note in which every duration of the score is whole."""
     resolution = _BASE_RESOLUTION
     # Splitting looks for a fixed text, which is faster than a pattern.
-    pieces = tree.plain(data).split(b"<divisions>")[1:]
+    pieces = text.split(b"<divisions>")[1:]
     matches = filter(None, map(_DIVISIONS.match, pieces))
     for digits in {match[1] for match in matches}:
         resolution = math.lcm(resolution, int(digits) or 1)
@@ -54,18 +54,18 @@ def _note_common_tempos(parts: list[Part], carried: Carried) -> None:
         carried.mends.add(Mend.TEMPO_OF_ALL)
 
 
-def _read_parts(document: tree.Document, resolution: int, mends: set[Mend], score: Score) -> None:
+def _read_parts(score: Score, plain: Plain, head: etree._Element, mends: set[Mend]) -> None:
     """Fills in the NoteSequence of a part-wise score."""
-    root = document.root
-    listed = {each.get("id", ""): each for each in root.iterfind("part-list/score-part")}
-    elements = root.findall("part")
+    listed = {each.get("id", ""): each for each in head.iterfind("part-list/score-part")}
+    elements = head.findall("part")
     if len(elements) > MAX_PARTS:
         raise ReadError("too_big", f"a score of {len(elements)} parts, over {MAX_PARTS}")
     players = [Player(listed.get(each.get("id", "")), mends) for each in elements]
+    resolution = _resolution(plain.text)
     carried = Carried(resolution, mends)
     parts = [
-        PartReader(carried, player.unpitched, document.cut_out).read(each)
-        for each, player in zip(elements, players, strict=True)
+        PartReader(plain.text, carried, player.unpitched).read(rows)
+        for rows, player in zip(plain.parts, players, strict=True)
     ]
     _note_common_tempos(parts, carried)
     separate_parts(parts, players, mends)
@@ -82,14 +82,14 @@ def read(data: bytes) -> list[Score]:
     """
     mends: set[Mend] = set()
     if data.startswith(b"PK"):
-        data = mxl.unpack(data, tree.MAX_BYTES)
-    document = tree.parse(data, mends)
-    root = document.root
-    title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
+        data = mxl.unpack(data, MAX_BYTES)
+    plain = make_plain(data, mends)
+    head = plain.head()
+    title = head.findtext("work/work-title") or head.findtext("movement-title") or ""
     composer = next(
-        (c.text for c in root.iterfind("identification/creator[@type='composer']") if c.text), ""
+        (c.text for c in head.iterfind("identification/creator[@type='composer']") if c.text), ""
     )
     score = Score(title=title.strip(), composer=" ".join(composer.split()))
-    _read_parts(document, _resolution(data), mends, score)
+    _read_parts(score, plain, head, mends)
     score.warnings = [mend.value for mend in Mend if mend in mends]
     return [score]

@@ -13,7 +13,7 @@ from lxml import etree
 from note_seq import chord_symbols_lib, constants
 
 from corpus.readers.musicxml.mends import Mend
-from corpus.readers.musicxml.texts import Fields
+from corpus.readers.musicxml.tags import Fields
 
 KINDS = {
     "major": "",
@@ -65,7 +65,6 @@ KINDS = {
     "min9": "m9",
     "sus47": "sus7",
 }
-_PLAIN_KINDS = frozenset(kind for kind in KINDS if kind)
 # In the standard, but without a figure: what sounds nearest. Augmented sixths sound like
 # dominant sevenths, Tristan's chord like a half-diminished one.
 _NEAREST = {
@@ -113,11 +112,6 @@ def is_readable(figure: str) -> bool:
     except chord_symbols_lib.ChordSymbolError:
         return False
     return True
-
-
-def is_told_by(fields: Fields) -> bool:
-    """Whether the texts of a <harmony> alone tell its figure."""
-    return "degree" not in fields and "offset" not in fields and fields.get("kind") in _PLAIN_KINDS
 
 
 def figure_of(

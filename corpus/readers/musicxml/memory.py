@@ -1,27 +1,40 @@
-"""What texts of a score told before, so that texts seen again need not be read again."""
+"""What pieces of text told before, so that text seen again need not be read again."""
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from corpus.readers.musicxml.texts import Texts
-
-# A key of this length takes 3 kB at most, so that a memory of strangers' texts takes 12 MB.
-_MAX_KEYS = 4096
-_MAX_TEXTS = 32
-_MAX_CHARACTERS = 256
+# A memory of strangers' texts takes 4 MB at most, and what they told.
+_MAX_TEXTS = 4096
+_MAX_BYTES = 1024
 
 _Told = TypeVar("_Told")
 
 
-class Memory(dict[tuple[int, Texts], _Told], Generic[_Told]):
-    """(transposition, texts) -> what they told. Only what nothing else decides may be kept."""
+class Memory(dict[bytes, _Told], Generic[_Told]):
+    """Text -> what it told. Only what nothing else decides may be kept."""
 
-    def keep(self, key: tuple[int, Texts], told: _Told) -> None:
-        """Remembers it, unless the texts are long; forgets everything once there is too much."""
-        texts = key[1]
-        if len(texts) > _MAX_TEXTS or sum(len(text or "") for text in texts) > _MAX_CHARACTERS:
+    def keep(self, text: bytes, told: _Told) -> None:
+        """Remembers it, unless the text is long; forgets everything once there is too much."""
+        if len(text) > _MAX_BYTES:
             return
-        if len(self) >= _MAX_KEYS:
+        if len(self) >= _MAX_TEXTS:
             self.clear()
-        self[key] = told
+        self[text] = told
+
+
+class Memories(Generic[_Told]):
+    """A memory for each transposition, a few at a time."""
+
+    _MAX_MEMORIES = 4
+
+    def __init__(self) -> None:
+        self._by_transposition: dict[int, Memory[_Told]] = {}
+
+    def __getitem__(self, transposition: int) -> Memory[_Told]:
+        memory = self._by_transposition.get(transposition)
+        if memory is None:
+            if len(self._by_transposition) >= self._MAX_MEMORIES:
+                self._by_transposition.clear()
+            memory = self._by_transposition[transposition] = Memory()
+        return memory

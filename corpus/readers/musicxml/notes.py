@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from corpus.readers.musicxml.mends import Mend
-from corpus.readers.musicxml.texts import Fields
+from corpus.readers.musicxml.tags import Fields
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Of a whole note; `longa` is what some programs write for the standard's `long`.

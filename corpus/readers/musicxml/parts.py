@@ -1,8 +1,8 @@
 """One part of a MusicXML score -> its notes, signatures and chord symbols, in ticks.
 
-The elements of a part are walked once, in document order, by a filter that runs in C:
-an element of _KINDS begins something, the others are its fields. Looking at each
-note's children in Python instead takes twice as long.
+The elements of a part come as rows, which say where in the text they stand (see `scan`). Most
+of what stands there was seen before, so that what it tells is remembered: 45,730 notes
+of 377 lead sheets have 519 different texts. Only new text is made a tree.
 
 What note_seq does is kept unless Mend says otherwise: ties are not joined, repeats are
 not unfolded, notes of a chord last as long as its first, cue notes sound, and loudness
@@ -11,7 +11,6 @@ comes from a <sound> that has a tempo as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,8 +23,8 @@ from corpus.readers.musicxml.attributes import (
     read_meter,
     read_transpose,
 )
-from corpus.readers.musicxml.chords import figure_of, is_told_by
-from corpus.readers.musicxml.memory import Memory
+from corpus.readers.musicxml.chords import figure_of
+from corpus.readers.musicxml.memory import Memories, Memory
 from corpus.readers.musicxml.mends import Mend
 from corpus.readers.musicxml.notes import (
     Sound,
@@ -34,8 +33,20 @@ from corpus.readers.musicxml.notes import (
     pitch_of,
     written_value,
 )
+from corpus.readers.musicxml.plain import parser
+from corpus.readers.musicxml.scan import Rows
 from corpus.readers.musicxml.spread import spread
-from corpus.readers.musicxml.texts import BEGINS, WANTED, Fields, Texts, fields_of, told_by
+from corpus.readers.musicxml.tags import (
+    ATTRIBUTES,
+    BACKUP,
+    FORWARD,
+    HARMONY,
+    MEASURE,
+    NOTE,
+    SOUND,
+    Fields,
+    fields_of,
+)
 from corpus.readers.musicxml.timeline import Carried, Timeline
 from corpus.readers.results import ReadError
 
@@ -44,13 +55,15 @@ MAX_UNDATED = 50_000
 _DEFAULT_QPM = 120.0
 _MIN_QPM, _MAX_QPM = 1.0, 10_000.0
 _MAX_VOICE = 2**31 - 1
+_ROWS_AT_ONCE = 4096
+_MAX_ELEMENT = 16_384
 
 # (start and end tick, velocity, what is heard)
 NoteRow = tuple[int, int, int, Sound]
 
 
 class _Note(NamedTuple):
-    """What the texts of a <note> tell; `sound` is None for a rest."""
+    """What the text of a <note> tells; `sound` is None for a rest."""
 
     duration: str | None
     in_chord: bool
@@ -58,10 +71,9 @@ class _Note(NamedTuple):
     sound: Sound | None
 
 
-# What texts told before, in any score, by the transposition: scores say the same over and
-# over (45,730 notes of 377 lead sheets have 519 different texts).
-_NOTES: Memory[_Note] = Memory()
-_FIGURES: Memory[str] = Memory()
+_NOTES: Memories[_Note] = Memories()
+_FIGURES: Memories[str] = Memories()
+_DURATIONS: Memory[str | None] = Memory()
 
 
 @dataclass
@@ -79,38 +91,29 @@ class Part:
 class PartReader:
     """Reads one part; a reader is used once."""
 
-    def __init__(
-        self, carried: Carried, unpitched: dict[str, int], cut_out: Iterator[Texts]
-    ) -> None:
+    def __init__(self, text: bytes, carried: Carried, unpitched: dict[str, int]) -> None:
+        self._text = text
         self._carried = carried
-        self._cut_out = cut_out
         self._mends = carried.mends
         self._unpitched = unpitched
         self._time = Timeline(carried)
         self._part = Part()
-        self._transpose = 0
+        self._set_transposition(0)
         self._harmonies: list[tuple[int, str]] = []
         self._onsets: list[int] = []
         self._chord: tuple[int, int] | None = None  # Start and length of its first note.
 
-    def read(self, part: etree._Element) -> Part:
-        """Reads a <part>.
+    def read(self, rows: Rows) -> Part:
+        """Reads a part.
+
+        Args:
+          rows: of the part's elements, in their order; see `scan`.
 
         Raises:
           ReadError: `too_big`, the score has too many notes.
         """
-        tag, element = "", part
-        cut_out: Texts = ()
-        texts: list[str | None] = []
-        for each in part.iter(*WANTED):
-            name = each.tag
-            if name not in BEGINS:
-                texts += told_by(each)
-                continue
-            self._take(tag, element, (*cut_out, *texts) if texts else cut_out)
-            tag, element, texts = name, each, []
-            cut_out = next(self._cut_out) if name == "note" else ()
-        self._take(tag, element, (*cut_out, *texts))
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            self._read(rows[first : first + _ROWS_AT_ONCE].tolist())
         self._time.next_measure()
         self._carried.num_notes += max(len(self._part.notes), len(self._onsets))
         if self._carried.num_notes > MAX_NOTES:
@@ -120,30 +123,37 @@ class PartReader:
         self._part.chords = spread(self._harmonies, *timeline, self._mends)
         return self._part
 
-    def _take(self, tag: str, element: etree._Element, texts: Texts) -> None:
-        """Takes in one element with the texts of what stands below it."""
-        if tag == "note":
-            note = _NOTES.get((self._transpose, texts))
-            if note is None:
-                self._new_note(texts)
-            else:
-                self._place(note, self._time.length(note.duration))
-        elif tag == "measure":
-            self._time.next_measure()
-        elif tag == "harmony":
-            self._harmony(element, texts)
-        elif tag == "attributes":
-            self._attributes(element)
-        elif tag == "backup":
-            self._time.go_back(self._time.length(fields_of(texts).get("duration")))
-        elif tag == "forward":
-            self._time.go_on(self._time.length(fields_of(texts).get("duration")))
-        elif tag == "sound":
-            self._sound(element)
+    def _read(self, rows: list[list[int]]) -> None:
+        text, time = self._text, self._time
+        for kind, start, content, told, end, in_measure in rows:
+            if kind == NOTE:
+                note = self._notes.get(text[content:told])
+                if note is None:
+                    self._new_note(text[start:end], text[content:told])
+                else:
+                    self._place(note, time.length(note.duration))
+            elif kind == MEASURE:
+                time.next_measure()
+            elif kind == HARMONY:
+                self._harmony(text[start:end], text[content:told])
+            elif kind == ATTRIBUTES:
+                if text.find(b"<", content) < end - len("</attributes>"):
+                    self._attributes(_tree(text[start:end]))
+            elif kind == BACKUP:
+                time.go_back(time.length(_duration(text[start:end], text[content:told])))
+            elif kind == FORWARD:
+                time.go_on(time.length(_duration(text[start:end], text[content:told])))
+            elif kind == SOUND and text.find(b"tempo", start, content) > 0:
+                self._sound(_tree(text[start:content]), bool(in_measure))
 
-    def _new_note(self, texts: Texts) -> None:
-        """Takes in a note whose texts are not in memory."""
-        fields, dots = fields_of(texts), texts[::2].count("dot")
+    def _set_transposition(self, semitones: int) -> None:
+        self._transpose = semitones
+        self._notes = _NOTES[semitones]
+        self._figures = _FIGURES[semitones]
+
+    def _new_note(self, text: bytes, told: bytes) -> None:
+        """Takes in a note that is not in memory."""
+        fields, dots = fields_of(_tree(text))
         if "duration" in fields:
             length = self._time.length(fields["duration"])
         elif "grace" in fields:
@@ -162,8 +172,8 @@ class PartReader:
                 value = written_value(fields, dots)
                 sound = Sound(pitch, voice, "unpitched" in fields, value)
         note = _Note(fields.get("duration"), "chord" in fields, voice, sound)
-        if "duration" in fields and not mends:  # Else there is more to it than its texts.
-            _NOTES.keep((self._transpose, texts), note)
+        if "duration" in fields and not mends:  # Else there is more to it than its text.
+            self._notes.keep(told, note)
         self._mends |= mends
         self._place(note, length)
 
@@ -203,11 +213,12 @@ class PartReader:
         step, alter, octave = fields.get("step"), fields.get("alter"), fields.get("octave")
         return pitch_of(step, alter, octave, self._transpose, mends)
 
-    def _harmony(self, element: etree._Element, texts: Texts) -> None:
-        tick, key = self._time.cursor, (self._transpose, texts)
-        figure = _FIGURES.get(key)
+    def _harmony(self, text: bytes, told: bytes) -> None:
+        tick = self._time.cursor
+        figure = self._figures.get(told)
         if figure is None:
-            fields, mends = fields_of(texts), set[Mend]()
+            element, mends = _tree(text), set[Mend]()
+            fields, _ = fields_of(element)
             offset = fields.get("offset")
             if offset is not None:
                 tick = self._time.at_offset(offset)
@@ -215,8 +226,8 @@ class PartReader:
             self._mends |= mends
             if figure is None:
                 return
-            if is_told_by(fields) and not mends:
-                _FIGURES.keep(key, figure)
+            if offset is None and not mends:
+                self._figures.keep(told, figure)
         self._harmonies.append((tick, figure))
 
     def _attributes(self, attributes: etree._Element) -> None:
@@ -229,13 +240,13 @@ class PartReader:
             elif child.tag == "key":
                 written_key = child
             elif child.tag == "transpose":
-                self._transpose = read_transpose(child, self._mends)
+                self._set_transposition(read_transpose(child, self._mends))
         if written_key is not None:
             key = read_key(written_key, self._transpose, self._mends)
             if key is not None:
                 self._part.keys.append((self._time.cursor, key))
 
-    def _sound(self, sound: etree._Element) -> None:
+    def _sound(self, sound: etree._Element, in_measure: bool) -> None:
         text = sound.get("tempo")
         if text is None:
             return
@@ -248,11 +259,25 @@ class PartReader:
         if not _MIN_QPM <= qpm <= _MAX_QPM:
             self._mends.add(Mend.ODD_TEMPO)
             return
-        parent = sound.getparent()
-        if parent is not None and parent.tag == "measure":
+        if in_measure:
             self._mends.add(Mend.LONE_SOUND)
         self._carried.velocity = max(1, min(velocity, 127))
         self._part.tempos.append((self._time.cursor, qpm))
+
+
+def _tree(text: bytes) -> etree._Element:
+    # Elements that hold each other would be parsed over and over.
+    return etree.fromstring(text[:_MAX_ELEMENT], parser(recover=True))
+
+
+def _duration(text: bytes, told: bytes) -> str | None:
+    """The duration of a <backup> or <forward>."""
+    try:
+        return _DURATIONS[told]
+    except KeyError:
+        duration = fields_of(_tree(text))[0].get("duration")
+    _DURATIONS.keep(told, duration)
+    return duration
 
 
 def _voice(fields: Fields, mends: set[Mend]) -> int:

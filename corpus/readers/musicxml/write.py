@@ -1,7 +1,7 @@
 """Parts in ticks -> one serialized NoteSequence in seconds.
 
 Notes and chord symbols are most of a score, and few of them differ in more than their
-times: protobuf serializes each kind once, and the times are put between (see `_Moments`).
+times: protobuf serializes each kind once, and the times are put between (see `_Clock.moments`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from note_seq import constants
 from note_seq.protobuf import music_pb2
 
@@ -49,13 +51,19 @@ class _Clock(dict[int, float]):
             self._seconds_a_tick.append(60 / qpm / resolution)
 
     def __missing__(self, tick: int) -> float:
-        self[tick] = seconds = self.tell(tick)
+        at = bisect_right(self._ticks, tick) - 1
+        seconds = self._seconds[at] + (tick - self._ticks[at]) * self._seconds_a_tick[at]
+        self[tick] = seconds
         return seconds
 
-    def tell(self, tick: int) -> float:
-        """The seconds of a tick that nobody asks for again."""
-        at = bisect_right(self._ticks, tick) - 1
-        return self._seconds[at] + (tick - self._ticks[at]) * self._seconds_a_tick[at]
+    def moments(self, ticks: Iterable[int]) -> list[bytes]:
+        """Of each tick the seconds as protobuf writes a float64."""
+        asked = np.fromiter(ticks, np.int64)
+        at = np.searchsorted(self._ticks, asked, side="right") - 1
+        begin, beginning = np.array(self._ticks)[at], np.array(self._seconds)[at]
+        seconds = beginning + (asked - begin) * np.array(self._seconds_a_tick)[at]
+        moments: list[bytes] = seconds.astype("<f8").view("V8").tolist()
+        return moments
 
 
 def _first_at_each_tick(
@@ -71,17 +79,6 @@ def _first_at_each_tick(
     return sorted(found.items())
 
 
-class _Moments(dict[int, bytes]):
-    """Tick -> its time as protobuf writes a float64; remembers what it told."""
-
-    def __init__(self, clock: _Clock) -> None:
-        self._clock = clock
-
-    def __missing__(self, tick: int) -> bytes:
-        self[tick] = moment = _FLOAT64.pack(self._clock.tell(tick))
-        return moment
-
-
 def _serialized(sequence: Any) -> bytes:
     return bytes(sequence.SerializeToString(deterministic=True))
 
@@ -95,7 +92,6 @@ class SequenceWriter:
         tempos = (part.tempos for part in parts)
         self._tempos = _first_at_each_tick(tempos, mends, Mend.TEMPO_OF_ALL)
         self._seconds = _Clock(self._tempos, resolution)
-        self._moments = _Moments(self._seconds)
         self._pieces: list[bytes] = []
 
     def write(self, players: list[Player]) -> bytes:
@@ -138,14 +134,18 @@ class SequenceWriter:
         self._pieces.append(_serialized(sequence))
 
     def _write_notes(self, index: int, part: Part, player: Player) -> None:
-        pieces, moments = self._pieces, self._moments
+        pieces = self._pieces
         performer = index, player.channel, player.program
-        for start, end, velocity, sound in part.notes:
+        ticks = chain.from_iterable((start, end) for start, end, _, _ in part.notes)
+        moments = iter(self._seconds.moments(ticks))
+        for (start, end, velocity, sound), starting, ending in zip(
+            part.notes, moments, moments, strict=True
+        ):
             if start == 0:
                 pieces.append(_note(0.0, self._seconds[end], velocity, sound, performer))
             else:
                 before, between, after = _untimed_note(velocity, sound, performer)
-                pieces += (before, moments[start], between, moments[end], after)
+                pieces += (before, starting, between, ending, after)
 
     def _write_facts(self, total_time: float, players: list[Player]) -> None:
         """The fields between the notes and the chord symbols."""
@@ -165,7 +165,7 @@ class SequenceWriter:
                 self._pieces.append(_chord(0.0, figure))
             else:
                 before, after = _untimed_chord(figure)
-                self._pieces += (before, self._moments[tick], after)
+                self._pieces += (before, _FLOAT64.pack(self._seconds[tick]), after)
 
 
 def _note(start: float, end: float, velocity: int, sound: Sound, performer: Performer) -> bytes:
