@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from corpus import command
 from corpus.stages.genres import GenresStage
-from pipelines.run import run_stage
+from pipelines.launch import run_stage
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,20 +1,22 @@
-"""Runs a stage: skip it if it is done, else build the pipeline, run it, and say what happened."""
+"""Builds the pipeline of a stage and runs it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 from tqdm import tqdm
 
-from corpus import command, files, reports
+from corpus import command, files
 from corpus.stages import Stage
 from pipelines import options
+from pipelines.arguments import StageArguments
 from pipelines.transforms import RunStage
 
 _POLL_SECONDS = 0.3
@@ -28,7 +30,7 @@ def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
 @contextlib.contextmanager
 def _progress(stage: Stage[Any], total: int) -> Iterator[None]:
     """A bar over the finished shards, whatever process or machine writes them."""
-    if not options.show_progress():
+    if not sys.stderr.isatty():
         yield
         return
     ended = threading.Event()
@@ -49,15 +51,16 @@ def _progress(stage: Stage[Any], total: int) -> Iterator[None]:
             thread.join()
 
 
-def _run_here(stage: Stage[Any], arguments: options.StageArguments) -> None:
-    # What a user can have got wrong is said by planning here, without Beam's traceback.
-    total = len(stage.plan())
-    files.require_writable(stage.folder)
-    stage.clear()
+def run_and_wait(stage: Stage[Any], arguments: StageArguments, num_shards: int) -> None:
+    """Runs a stage to its end.
+
+    Raises:
+      RunError: it broke off.
+    """
     pipeline = _pipeline(arguments)
     build(pipeline, stage)
     try:
-        with _progress(stage, total):
+        with _progress(stage, num_shards):
             pipeline.run().wait_until_finish()
     except Exception as error:
         if os.environ.get(command.TRACEBACK):
@@ -74,37 +77,16 @@ def _last_line(error: Exception) -> str:
     return (named or lines or [type(error).__name__])[-1]
 
 
-def _pipeline(arguments: options.StageArguments) -> beam.Pipeline:
+def _pipeline(arguments: StageArguments) -> beam.Pipeline:
     return beam.Pipeline(
         runner=options.make_runner(arguments), options=options.make_options(arguments)
     )
 
 
-def _launch(stage: Stage[Any], arguments: options.StageArguments) -> int:
+def hand_over(stage: Stage[Any], arguments: StageArguments) -> int:
     """Writes a job template or starts a job that this process does not wait for."""
     pipeline = _pipeline(arguments)
     build(pipeline, stage)
     pipeline.run()
     print(f"{stage.name}: the job was handed over; its report appears in {stage.folder}")
-    return 0
-
-
-def run_stage(make_stage: type[Stage[Any]], argv: Sequence[str]) -> int:
-    """A stage's whole command line.
-
-    Raises:
-      ValueError: what a user can mend; the message has the value and the next step.
-    """
-    description = (make_stage.__doc__ or "").strip()
-    arguments = options.parse(make_stage.name, description, argv)
-    stage = make_stage(arguments.config)
-    if not arguments.waits:
-        return _launch(stage, arguments)
-    report = stage.done()
-    skipped = report is not None
-    if report is None:
-        _run_here(stage, arguments)
-        report = reports.require(stage.folder, stage.name)
-    command.announce(report, skipped=skipped)
-    reports.fail_if_empty(report, stage.advice)
     return 0

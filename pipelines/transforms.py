@@ -7,12 +7,18 @@ data where it is built. Only small results go through a shuffle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from corpus.stages import Piece, ShardResult, Stage
+from pipelines import workers
+
+Lane = list[Piece[Any]]
 
 
 class _Work(beam.DoFn):  # type: ignore[misc]
@@ -24,16 +30,32 @@ class _Work(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._stage.setup()
 
-    def process(self, piece: Piece[Any]) -> Iterator[ShardResult]:
-        yield self._stage.do(piece)
+    def process(self, lane: Lane) -> Iterator[ShardResult]:
+        yield from map(self._stage.do, lane)
 
     def teardown(self) -> None:
         self._stage.teardown()
 
 
+class _WorkElsewhere(beam.DoFn):  # type: ignore[misc]
+    """Has the worker processes of this machine do all lanes of a bundle, side by side."""
+
+    def start_bundle(self) -> None:
+        self._begun: list[Future[list[ShardResult]]] = []
+
+    def process(self, lane: Lane) -> None:
+        self._begun.append(workers.submit(lane))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for future in self._begun:
+            for result in future.result():
+                yield WindowedValue(result, window.max_timestamp(), [window])
+
+
 @dataclass
 class PlanWork(beam.PTransform):  # type: ignore[misc]
-    """Clears what an earlier run left and gives the pieces of work, spread over the workers."""
+    """Clears what an earlier run left and gives the work in lanes, spread over the workers."""
 
     stage: Stage[Any]
 
@@ -43,7 +65,7 @@ class PlanWork(beam.PTransform):  # type: ignore[misc]
             | beam.Create([None])
             | beam.FlatMap(self._plan)
             | beam.GroupByKey()
-            | beam.FlatMapTuple(lambda _, lane: sorted(lane, key=lambda piece: piece.work.name))
+            | beam.MapTuple(lambda _, lane: sorted(lane, key=lambda piece: piece.work.name))
         )
 
     def _plan(self, _: None) -> Iterable[tuple[int, Piece[Any]]]:
@@ -56,12 +78,13 @@ class PlanWork(beam.PTransform):  # type: ignore[misc]
 
 @dataclass
 class DoWork(beam.PTransform):  # type: ignore[misc]
-    """Does each piece of work; its shard is written there and then."""
+    """Does the work of each lane; a shard is written there and then."""
 
     stage: Stage[Any]
 
     def expand(self, work: beam.PCollection) -> beam.PCollection:
-        return work | beam.ParDo(_Work(self.stage))
+        elsewhere = self.stage.config.beam.runner == "multiprocess"
+        return work | beam.ParDo(_WorkElsewhere() if elsewhere else _Work(self.stage))
 
 
 @dataclass
@@ -79,6 +102,8 @@ class FinishStage(beam.PTransform):  # type: ignore[misc]
         )
 
     def _finish(self, _: int, results: Iterable[ShardResult]) -> str:
+        if self.stage.config.beam.runner == "multiprocess":
+            workers.no_more_work()
         return self.stage.finish(list(results)).output_hash
 
 

@@ -115,6 +115,42 @@ def kill_at_the_first_shard(stage: str, arguments: list[str], folder: Path) -> N
     process.communicate()
 
 
+def group_is_alive(group: int) -> bool:
+    """Whether any process of a group still runs; dead ones that nobody waited for do not count."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, process_group = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(process_group) == group and state != "Z":
+            return True
+    return False
+
+
+def test_worker_processes_end_with_the_run_that_is_killed(corpus: Path) -> None:
+    data = corpus / "orphans"
+    process = start("pipelines.ingest", *settings(corpus, data, "beam.runner=multiprocess"))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(data.rglob("*.tfrecord")):
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    while time.monotonic() < deadline and group_is_alive(process.pid):
+        time.sleep(0.05)
+    assert not group_is_alive(process.pid)
+
+
+def test_an_error_in_a_worker_process_is_one_line(corpus: Path, undisturbed: Path) -> None:
+    data = corpus / "worker-error"
+    shutil.copytree(undisturbed, data)
+    next((data / "notesequences").glob("*.tfrecord")).unlink()
+    more = ("force=true", "beam.runner=multiprocess")
+    result = run("pipelines.subsets", *settings(corpus, data, *more))
+    assert result.returncode == 2
+    assert "No such file" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("stage", ["ingest", "examples"])
 def test_kill_and_start_again_gives_the_same_bytes(
     corpus: Path, undisturbed: Path, stage: str

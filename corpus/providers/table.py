@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from corpus import files, genres, names, reports
+from corpus import files, genres, names, reports, tables
 from corpus.records import ArtistGenres
 
 NAME = "table"
@@ -57,7 +56,7 @@ def _rows(path: str) -> Iterable[dict[str, Any]]:
         text = io.StringIO(data.decode("utf-8-sig"), newline="")
         return list(csv.DictReader(text, delimiter="\t" if kind == "tsv" else ","))
     if kind == "parquet":
-        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
+        rows: list[dict[str, Any]] = tables.parse_parquet(data).to_pylist()
         return rows
     raise ValueError(f"the genre table {path} ends in none of .jsonl .csv .tsv .parquet")
 

@@ -171,6 +171,7 @@ class IngestStage(Stage[ShardPlan]):
         super().__init__(config)
         self._children: ReaderPool | None = None
         self._midi: MidiReader | None = None
+        self._state = ""
 
     @property
     def folder(self) -> str:
@@ -186,11 +187,13 @@ class IngestStage(Stage[ShardPlan]):
         return dataclasses.replace(self.config.ingest, source=self._source.name, num_readers=1)
 
     def input_hash(self) -> str:
-        return self._source.state()
+        self._state = self._source.state()
+        return self._state
 
     def plan(self) -> list[ShardPlan]:
         settings = self.config.ingest
-        state = self._source.state()
+        # The state is asked first: should a file come in between, the next run starts over.
+        state = self._state or self.input_hash()
         listing = _listing(settings.source, self.config.data, state, settings.limit_per_artist)
         return plan_shards(listing, settings.files_per_shard)
 
