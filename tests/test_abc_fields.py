@@ -91,6 +91,8 @@ def test_meters(text: str, meter: tuple[int, int] | None) -> None:
         ('"Slow"', None),
         ("fast", None),
         ("1/0=9", None),
+        ("1/4 3/8=60", 150.0),
+        ("1/41/41/4=90", None),
     ],
 )
 def test_tempos(text: str, qpm: float | None) -> None:
