@@ -16,7 +16,7 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
 # signs in names are safe.
-PASSED_ON = DATA CONFIG RUNNER SOURCE GENRE_TABLE GENRES MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+PASSED_ON = DATA CONFIG RUNNER SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORCE SEED SET BEAM_FLAGS
 $(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
 export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
@@ -24,7 +24,9 @@ RUN = $(VENV)/bin/python -m
 SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
   $${SOURCE:+--set "ingest.source=$$SOURCE"} \
   $${GENRE_TABLE:+--set "genres.table=$$GENRE_TABLE"} \
+  $${PROVIDERS:+--set "genres.providers=$$PROVIDERS"} \
   $${GENRES:+--set "subsets.genres=$$GENRES"} \
+  $${WHERE:+--set "subsets.where=$$WHERE"} \
   $${MODEL:+--set "train.model=$$MODEL"} \
   $${ENCODING:+--set "examples.encoding=$$ENCODING"} \
   $${SEED:+--set "seed=$$SEED"} \
@@ -35,11 +37,11 @@ DEV_EXTRAS  = demo,train,viz,gcp,bench,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install $(STAGES) viz train sample report doctor test test-slow bench \
+.PHONY: help demo all install $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
   bench-ingest bench-sheets bench-duplicates fuzz check format lock clean
 
 help: ## print this list
-	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [GENRES=\"metal,hip hop\"] [MODEL=name]"
+	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
 	@echo "            [DATA=folder] [RUNNER=local|multiprocess|dataflow] [FORCE=1] [SEED=0]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '  %-17s %s\n' $$name "$$text"; done
@@ -62,6 +64,9 @@ subsets: ## make a subset of NoteSequences for each of GENRES, split three ways
 examples: ## encode every subset as training examples
 $(STAGES): $(VENV)/user
 	@$(RUN) pipelines.$@ $(SETTINGS) $(BEAM)
+
+genres-purge: $(VENV)/user ## forget what PROVIDER answered (spotify, musicbrainz, ...)
+	@$(RUN) pipelines.genres $(SETTINGS) --purge "$$PROVIDER"
 
 viz: $(VENV)/user ## draw how genres cross over: PCA and t-SNE of artists by genres
 	@$(RUN) viz.crossover $(SETTINGS)

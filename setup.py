@@ -4,6 +4,7 @@ from setuptools import find_packages, setup
 
 INSTALL = [
     "apache-beam==2.77.0",
+    "duckdb==2.0.0",
     "google-crc32c==1.9.0",
     "lxml==6.1.3",
     "note-seq==0.0.5",
@@ -15,6 +16,9 @@ INSTALL = [
     "pyarrow==25.0.1",
     "rapidfuzz==3.14.6",
     "rensa==0.5.0",
+    "requests==2.34.2",
+    "spotipy==2.26.0",
+    "tenacity==9.1.4",
     "tqdm==4.70.1",
 ]
 EXTRAS = {
@@ -32,6 +36,7 @@ EXTRAS = {
         "pytest-xdist==3.8.0",
         "ruff==0.17.5",
         "types-protobuf==7.35.1.20260906",
+        "types-requests==2.33.0.20261030",
         "types-tqdm==4.70.0.20261106",
     ],
 }

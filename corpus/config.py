@@ -44,6 +44,11 @@ class GenresConfig:
 
     providers: tuple[str, ...] = ("table",)
     table: str = ""
+    overrides: str = ""
+    cache: str = ""
+    spotify_daily_calls: int = 900
+    msd_labels: tuple[str, ...] = ()
+    match_scores: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class SubsetsConfig:
     """Tracks -> one subset a genre, split."""
 
     genres: tuple[str, ...] = ()
+    where: str = ""
+    min_confidence: float = 0.0
+    max_tracks_per_artist: int = 0
     min_tracks: int = 10
     min_artists: int = 10
     eval_ratio: float = 0.10
@@ -122,7 +130,10 @@ class Config:
 
 
 _NEVER_EMPTY = ("data", "ingest.source", "genres.providers", "train.rnn_layer_sizes")
-_PATHS = ("data", "ingest.source", "genres.table")
+_PATHS = (
+    *("data", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
+    *("genres.msd_labels", "genres.match_scores"),
+)
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
@@ -135,6 +146,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "ingest.max_file_mb": (0.001, 1024),
     "ingest.max_memory_mb": (64, 65_536),
     "ingest.max_seconds": (0.1, 3600),
+    "genres.spotify_daily_calls": (1, float("inf")),
+    "subsets.min_confidence": (0, 1),
+    "subsets.max_tracks_per_artist": (0, float("inf")),
     "subsets.min_tracks": (1, float("inf")),
     "subsets.min_artists": (3, float("inf")),
     "subsets.eval_ratio": (0, 0.5),

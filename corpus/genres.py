@@ -1,63 +1,34 @@
-"""The genre vocabulary: which family a genre belongs to, and which genre a user means."""
+"""Genres of artists: what tells most of one, which genre a user means, how sure a label is.
+
+What a genre is called and which family it belongs to: corpus/vocabulary.py.
+"""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import math
-import re
-import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from importlib import resources
 
 from corpus import names
 from corpus.records import ArtistGenres
+from corpus.vocabulary import OTHER, canonical, family_of, normalize_genre, vocabulary_hash
 
-OTHER = "other"
+__all__ = [
+    "FAMILY_PREFIX",
+    "FOUND",
+    "OTHER",
+    "family_of",
+    "genres_of_artists",
+    "in_subset",
+    "main_family",
+    "normalize_genre",
+    "rarity",
+    "resolve_subsets",
+    "vocabulary_hash",
+]
+
 FAMILY_PREFIX = "family:"
 FOUND = "found"
-
-
-def normalize_genre(name: str) -> str:
-    """A genre as the vocabulary spells it: lower case, single spaces."""
-    return " ".join(name.lower().split())
-
-
-@functools.cache
-def _vocabulary() -> tuple[dict[str, str], dict[str, str]]:
-    text = resources.files("corpus").joinpath("genres.toml").read_text("utf-8")
-    data = tomllib.loads(text)
-    words = {word: family for family, members in data["words"].items() for word in members}
-    return data["exact"], words
-
-
-def vocabulary_hash() -> str:
-    """Changes when a genre may belong to another family."""
-    text = resources.files("corpus").joinpath("genres.toml").read_bytes()
-    return hashlib.sha256(text).hexdigest()
-
-
-@functools.cache
-def family_of(genre: str) -> str:
-    """The family of a genre; `other` for one that the vocabulary has no word of.
-
-    By mapping, not by substring: `neo classical metal` is metal, `rockabilly` has
-    an entry of its own.
-    """
-    exact, words = _vocabulary()
-    genre = normalize_genre(genre)
-    if genre in exact:
-        return exact[genre]
-    if genre in words:
-        return words[genre]
-    for word in reversed(genre.split()):
-        if word in words:
-            return words[word]
-        for part in reversed(re.split(r"[-/]", word)):
-            if part in words:
-                return words[part]
-    return OTHER
 
 
 def rarity(genres_of_artists: Iterable[Collection[str]]) -> dict[str, float]:
@@ -92,12 +63,13 @@ def resolve_subsets(asked: Iterable[str], present: Collection[str]) -> list[str]
     """The subsets that a user means, in the order asked, each once.
 
     An exact genre wins; a name that is no genre of this corpus but a family means
-    the family.
+    the family; else another spelling of a genre means that genre (`hip-hop`, `rnb`).
 
     Raises:
       ValueError: a name is neither; the nearest names are in the message.
     """
     here = {family_of(genre) for genre in present}
+    spelled = {canonical(genre): genre for genre in sorted(present, reverse=True)}
     resolved: list[str] = []
     for name in asked:
         wanted = normalize_genre(name)
@@ -106,6 +78,8 @@ def resolve_subsets(asked: Iterable[str], present: Collection[str]) -> list[str]
             resolved.append(wanted)
         elif family in here and (wanted.startswith(FAMILY_PREFIX) or family == wanted):
             resolved.append(FAMILY_PREFIX + family)
+        elif canonical(wanted) in spelled:
+            resolved.append(spelled[canonical(wanted)])
         else:
             known = sorted(present) + [FAMILY_PREFIX + f for f in sorted(here)]
             near = names.nearest(wanted, known) or known
@@ -123,11 +97,3 @@ def genres_of_artists(rows: Iterable[ArtistGenres]) -> dict[str, list[ArtistGenr
         if row.status == FOUND and row.genre:
             found.setdefault(row.artist, []).append(row)
     return found
-
-
-def merged_confidence(rows: Iterable[ArtistGenres]) -> float:
-    """Confidence of one label from the rows behind it: 1 - prod(1 - weight x match)."""
-    doubt = 1.0
-    for row in rows:
-        doubt *= 1.0 - row.weight * row.match_score
-    return round(1.0 - doubt, 6)

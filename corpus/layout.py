@@ -18,11 +18,17 @@ REPORT = "_report.json"
 TRACKS = "tracks.parquet"
 REJECTIONS = "rejections.jsonl"
 ARTIST_GENRES = "artist_genres.parquet"
+TRACK_GENRES = "track_genres.parquet"
+REVIEW = "review.csv"
+CACHE = "cache.sqlite"
 LABELS = "labels.parquet"
 CROSSOVER_PICTURE = "crossover.png"
 CROSSOVER_TABLE = "crossover.csv"
 FIXED_NAMES = frozenset(
-    (REPORT, TRACKS, REJECTIONS, ARTIST_GENRES, LABELS, CROSSOVER_PICTURE, CROSSOVER_TABLE)
+    (
+        *(REPORT, TRACKS, REJECTIONS, ARTIST_GENRES, TRACK_GENRES, REVIEW, LABELS),
+        *(CROSSOVER_PICTURE, CROSSOVER_TABLE),
+    )
 )
 
 
@@ -77,6 +83,11 @@ class Layout:
     def artist_genres_table(self) -> str:
         """The table of who says what about which artist."""
         return files.join(self.genres, ARTIST_GENRES)
+
+    @property
+    def track_genres_table(self) -> str:
+        """The table of who says what about which very track."""
+        return files.join(self.genres, TRACK_GENRES)
 
     @property
     def labels_table(self) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
@@ -16,6 +17,41 @@ _VERSION = re.compile(r"^(?P<title>.+)\.(?P<version>\d{1,2})$")
 # A number after one of these belongs to the title: `Symphony No.5`.
 _NUMBERED = ("no", "nr", "op", "vol", "pt", "bwv", "k", "kv", "hob", "d", "opus", "part")
 _INVERTED_ARTICLE = re.compile(r"^(?P<rest>.+),\s*(?P<article>the|a|an)$", re.IGNORECASE)
+
+# Letters that Unicode does not take apart into a base and an accent.
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
+)
+_APOSTROPHES = re.compile(r"[’'‘`´ʼ\"“”„]")
+_LAST_ACCENT = "\u036f"  # Marks after it belong to scripts where they make another letter.
+_ARTICLES = "the|a|an|le|la|les|los|las|el|der|die|das"
+_ENGLISH_ARTICLES = ("the", "a", "an")
+_LEADING_ARTICLE = re.compile(rf"^(?:{_ARTICLES})\s+(?=\S)")
+_TRAILING_ARTICLE = re.compile(r"^(?P<last>[^,]*\w)\s+(?P<first>the)$")
+_INVERTED = re.compile(r"^(?P<last>[^,]+),\s*(?P<first>[^,\d][^,]*)$")
+_SUFFIXES = {"junior": "jr", "senior": "sr"}
+_NO_FIRST_NAME = re.compile(rf"^(?:jr|sr|junior|senior|ii|iii|iv|phd|md|(?:{_ARTICLES})\s.+)\b\.?$")
+_LIST = re.compile(r"[&+;/]|\band\b")
+_FEATURED = re.compile(r" [(\[]?(?:feat|ft|featuring)(?:\.|(?= )) ?\w.*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalForm:
+    """What is compared of a name.
+
+    Attributes:
+      words: in their order, without a leading article and without any `the`.
+      compact: the words without spaces; a name of signs only is its own.
+      whole: the same with the articles.
+      ordered: the words sorted, with spaces; with an article that is none of English.
+      article: that article, which may be a name: `Les Paul`, `El DeBarge`.
+    """
+
+    words: tuple[str, ...]
+    compact: str
+    whole: str
+    ordered: str
+    article: str = ""
 
 
 def _fold(text: str) -> str:
@@ -43,9 +79,62 @@ def artist_key(name: str) -> str:
     return "".join(_artist_words(name)) or name.strip().casefold().replace("/", "")
 
 
-def word_key(name: str) -> str:
-    """A key in which the order of the words does not count: `Collins Phil`, `Phil Collins`."""
-    return " ".join(sorted(_fold(name.replace(",", " ")).split()))
+def one_spaced(text: str) -> str:
+    """A text with one space where it had some, or underscores."""
+    return " ".join(text.replace("_", " ").split())
+
+
+def _turned_round(text: str) -> str:
+    """`Beatles, The` -> `The Beatles`, `Amos, Tori` -> `Tori Amos`; lists stay as they are."""
+    match = _INVERTED.match(text) or _TRAILING_ARTICLE.match(text)
+    if not match:
+        return text
+    last, first = match["last"].strip(), match["first"].strip()
+    is_article = re.fullmatch(_ARTICLES, first) is not None
+    if not is_article and (_NO_FIRST_NAME.match(first) or _LIST.search(text)):
+        return text
+    return f"{first} {last}"
+
+
+def _plain(name: str) -> str:
+    """Lower case, one width, without accents; signs that stand for letters become letters."""
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    text = "".join(c for c in text if c > _LAST_ACCENT or not unicodedata.combining(c))
+    text = unicodedata.normalize("NFC", text).translate(_LETTERS)
+    text = one_spaced(_APOSTROPHES.sub("", text))
+    text = re.sub(r"(?<=[^\W\d_])!(?=[^\W\d_])", "i", text)
+    return re.sub(r"(?<=[^\W\d_])\$|\$(?=[^\W\d_])", "s", text)
+
+
+def _split_words(text: str) -> list[str]:
+    text = text.replace("&", " and ").replace("+", " and ")
+    words = re.sub(r"[^\w\s]", " ", text).split()
+    inner = range(1, len(words) - 1)
+    words = ["and" if i in inner and word == "n" else word for i, word in enumerate(words)]
+    return [_SUFFIXES.get(word, word) for word in words]
+
+
+def normal_form(name: str) -> NormalForm:
+    """The spellings of a name that do not depend on case, accents, signs or articles."""
+    text = _plain(name)
+    if not any(c.isalnum() for c in text):
+        return NormalForm((text,), text, text, text)
+    text = _turned_round(text)
+    leading = _LEADING_ARTICLE.match(text)
+    article = leading[0].strip() if leading else ""
+    article = "" if article in _ENGLISH_ARTICLES else article
+    bare = _split_words(text[leading.end() if leading else 0 :])
+    words = [word for word in bare if word != "the"] or bare
+    ordered = " ".join(sorted([*words, article] if article else words))
+    whole = "".join(_split_words(text))
+    return NormalForm(tuple(words), "".join(words), whole, ordered, article)
+
+
+def without_featured(name: str) -> str:
+    """A name without its guests: `Eminem feat. Dido` -> `Eminem`."""
+    spaced = one_spaced(name)
+    lead = _FEATURED.sub("", spaced)
+    return name if lead == spaced else lead
 
 
 def split_version(stem: str) -> tuple[str, str]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from corpus import command, files, genres
+from corpus import command, files, filters, genres, tables
 from corpus.config import Config
 from corpus.encodings import open_encoding
-from corpus.providers import open_provider
+from corpus.overrides import load_overrides
+from corpus.providers import ProviderSettings
+from corpus.providers.table import TableProvider
+from corpus.records import Track
 from corpus.sources import open_source
 
 
@@ -24,15 +27,22 @@ def check(config: Config) -> str:
     open_encoding(config.examples)
     files.require_writable(config.data)
     source = open_source(config.ingest.source)
-    table = config.genres.table or source.genre_table
-    known: set[str] = set()
-    for name in config.genres.providers:
-        known |= open_provider(name, table).all_genres()
+    filters.matching(tables.schema_of(Track).empty_table(), config.subsets.where)
     if not config.subsets.genres:
         raise ValueError('no genre was asked for; give GENRES="metal,hip hop"')
-    subsets = genres.resolve_subsets(config.subsets.genres, known)
+    subsets = _subsets(config, config.genres.table or source.genre_table)
     num_files = len(source.list_files())
     return f"{num_files} files of {source.name}; subsets: {', '.join(subsets)}"
+
+
+def _subsets(config: Config, table: str) -> list[str]:
+    """The subsets that will be made, as far as the providers can tell without being asked."""
+    settings = ProviderSettings(config.genres, table, load_overrides(config.genres.overrides))
+    for name in config.genres.providers:
+        settings.content_hash(name)  # It can be read, and has its credentials.
+    if config.genres.providers != (TableProvider.name,):
+        return list(config.subsets.genres)
+    return genres.resolve_subsets(config.subsets.genres, TableProvider(table).all_genres())
 
 
 def main(argv: Sequence[str]) -> int:

@@ -116,6 +116,20 @@ class ArtistGenres:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackGenres:
+    """One (track, provider, genre) row: who says that this very track is of this genre."""
+
+    track_id: str
+    provider: str
+    provider_id: str
+    match_score: float
+    genre: str
+    weight: float
+    license: str
+    retrieved_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class GenreLabel:
     """One (track, genre) row, with the split of the track in that genre's subset.
 

@@ -21,6 +21,9 @@ from corpus.records import Rejection, StageReport
 
 _SAMPLE_NAME = re.compile(r"^[a-z0-9_-]+_\d{2,}\.mid$")
 
+# In a report's details: when the stage can go on, since a service's quota is spent.
+RESUME_AFTER = "resume_after"
+
 logger = logging.getLogger(__name__)
 
 

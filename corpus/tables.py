@@ -71,18 +71,21 @@ def unpack(packed: bytes) -> pa.Table:
         return reader.read_all()
 
 
-def parse_parquet(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+def parse_parquet(data: bytes) -> pa.Table:
     """A Parquet file's content as a table."""
     # Without threads: Arrow's, where they are still starting when Python ends, abort the process.
-    return pq.read_table(
-        pa.BufferReader(data), columns=columns, use_threads=False, pre_buffer=False
-    )
+    return pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
 
 
 def read_table(path: str, record_type: type[Record]) -> list[Record]:
     """Reads the records of a Parquet file that `write_table` wrote."""
-    table = parse_parquet(files.read_bytes(path), columns=schema_of(record_type).names)
-    return [record_type(**row) for row in table.to_pylist()]
+    return records(parse_parquet(files.read_bytes(path)), record_type)
+
+
+def records(table: pa.Table, record_type: type[Record]) -> list[Record]:
+    """The rows of a table as records."""
+    rows = table.select(schema_of(record_type).names).to_pylist()
+    return [record_type(**row) for row in rows]
 
 
 def write_rejections(path: str, rejections: Iterable[Rejection]) -> str:

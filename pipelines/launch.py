@@ -10,18 +10,31 @@ from typing import Any
 from corpus import command, files, reports
 from corpus.stages import Stage
 from pipelines import workers
-from pipelines.arguments import StageArguments, parse
+from pipelines.arguments import Action, Shorthand, StageArguments, parse
+
+RESUME_LATER_EXIT = 75  # EX_TEMPFAIL of sysexits.h
 
 
-def run_stage(make_stage: type[Stage[Any]], argv: Sequence[str]) -> int:
-    """Runs a stage; returns the exit code.
+def run_stage(
+    make_stage: type[Stage[Any]],
+    argv: Sequence[str],
+    actions: Sequence[Action] = (),
+    shorthands: Sequence[Shorthand] = (),
+) -> int:
+    """Runs a stage, or one of the actions; returns the exit code.
+
+    It is RESUME_LATER_EXIT where a service's quota is spent: the same command goes on later.
 
     Raises:
       ValueError: what a user can mend; the message has the value and the next step.
     """
     description = (make_stage.__doc__ or "").strip()
-    arguments = parse(make_stage.name, description, argv)
+    arguments = parse(make_stage.name, description, argv, actions, shorthands)
     stage = make_stage(arguments.config)
+    if arguments.action:
+        action, value = arguments.action
+        action.run(stage, value)
+        return 0
     if not arguments.waits:
         _import_beam()
         from pipelines import run
@@ -33,6 +46,8 @@ def run_stage(make_stage: type[Stage[Any]], argv: Sequence[str]) -> int:
         _run_here(stage, arguments)
         report = reports.require(stage.folder, stage.name)
     command.announce(report, skipped=skipped)
+    if reports.RESUME_AFTER in report.details:
+        return RESUME_LATER_EXIT
     reports.fail_if_empty(report, stage.advice)
     return 0
 

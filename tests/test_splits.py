@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 from hypothesis import given
@@ -20,6 +21,10 @@ def track(artist: str, title: str, version: int = 0) -> Track:
         has_drums=False, has_chords=False, programs=[], duplicate_of="", license="", warnings=[],
         shard="", offset=0, num_bytes=0,
     )  # fmt: skip
+
+
+def follows(one: Track, leader: Track) -> Track:
+    return dataclasses.replace(one, duplicate_of=leader.track_id, cluster=leader.track_id)
 
 
 def many(artists: int, songs: int, versions: int = 1) -> list[Track]:
@@ -80,3 +85,51 @@ def test_no_song_family_stands_on_two_sides(
     assert all(len(s) == 1 for s in sides(tracks, assigned.split_of, "song").values())
     if artists * songs >= 3:
         assert set(assigned.split_of.values()) == set(SPLITS)
+
+
+@given(st.data(), st.integers(0, 3))
+def test_no_cluster_stands_on_two_sides_of_any_genre(data: st.DataObject, seed: int) -> None:
+    tracks = many(30, 2)
+    numbers = st.integers(0, len(tracks) - 1)
+    for copy, leader in data.draw(st.lists(st.tuples(numbers, numbers), max_size=25)):
+        is_led = any(t.duplicate_of == tracks[copy].track_id for t in tracks)
+        if copy != leader and not tracks[leader].duplicate_of and not is_led:
+            tracks[copy] = follows(tracks[copy], tracks[leader])
+    leaders = {t.track_id: t for t in tracks}
+    genres = [tracks, tracks[: data.draw(st.integers(24, 60))], tracks[::2]]
+    sides_of: dict[str, set[str]] = {}
+    for genre in genres:
+        assigned = splits.assign(genre, RATIOS, min_artists=5, seed=seed, leaders=leaders)
+        used = [t for t in genre if t.track_id in assigned.split_of]
+        clusters = [t.duplicate_of or t.track_id for t in used]
+        assert len(set(clusters)) == len(clusters)
+        out = {t.duplicate_of or t.track_id for t in genre if t.track_id in assigned.parted}
+        assert not out & set(clusters)
+        if assigned.unit == splits.BY_ARTIST:
+            for name, split in sides(used, assigned.split_of, "artist").items():
+                sides_of.setdefault(name, set()).update(split)
+            for cluster, t in zip(clusters, used, strict=True):
+                sides_of.setdefault(cluster, set()).add(assigned.split_of[t.track_id])
+    assert all(len(found) == 1 for found in sides_of.values())
+
+
+def test_a_new_copy_of_an_old_track_moves_nothing() -> None:
+    old = many(150, 2)
+    before = splits.assign(old, RATIOS, min_artists=10, seed=0)
+    copies = [follows(track("Newcomer", f"Copy {i}"), old[i]) for i in range(40)]
+    leaders = {t.track_id: t for t in old}
+    after = splits.assign([*old, *copies], RATIOS, min_artists=10, seed=0, leaders=leaders)
+    assert after.split_of == before.split_of
+
+
+def test_what_stands_between_two_sides_is_left_out_and_counted() -> None:
+    tracks = many(150, 1)
+    side = splits.assign(tracks, RATIOS, min_artists=10, seed=0).split_of
+    in_test = next(t for t in tracks if side[t.track_id] == "test")
+    in_train = next(t for t in tracks if side[t.track_id] == "train")
+    copy = follows(in_test, in_train)
+    mine = [t for t in tracks if t not in (in_test, in_train)] + [copy]
+    leaders = {in_train.track_id: in_train}
+    assigned = splits.assign(mine, RATIOS, min_artists=10, seed=0, leaders=leaders)
+    assert assigned.parted == {copy.track_id}
+    assert copy.track_id not in assigned.split_of

@@ -10,24 +10,23 @@ separated by `;`, `|` or `,`.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from corpus import files, genres, names, reports, tables
-from corpus.records import ArtistGenres
+from corpus.matching import Match, NameIndex
+from corpus.providers.base import FOUND, NO_GENRES, Answer, Candidate
 
-NAME = "table"
-NO_MATCH, AMBIGUOUS, NO_GENRES = "no_match", "ambiguous", "no_genres"
 _NAME_COLUMNS = ("name", "artist")
-_EXACT, _REORDERED = 1.0, 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     name: str
     genres: tuple[str, ...]
@@ -103,71 +102,71 @@ def _read_entries(path: str) -> list[_Entry]:
 
 
 class TableProvider:
-    """Looks artists up in a table: by exact key, then by the same words in any order."""
+    """Looks artists up in a table, by `corpus.matching.NameIndex`."""
 
-    name = NAME
+    name = "table"
+    terms = "The table's own terms hold; its license column travels with every label."
+    license = ""
+    version = "2"
+    requests_per_artist = 0.0
+    batch_size = 10_000
 
     def __init__(self, path: str) -> None:
+        """Reads the table.
+
+        Raises:
+          ValueError: it is not given, cannot be read, or has no names or genres.
+        """
         if not path:
             raise ValueError(
                 "no genre table: give GENRE_TABLE=file (JSONL, CSV or Parquet with columns "
                 "name and genres), or a source that comes with one"
             )
-        self._by_key: dict[str, list[_Entry]] = {}
-        self._by_words: dict[str, list[_Entry]] = {}
-        for entry in _read_entries(path):
-            self._by_key.setdefault(names.artist_key(entry.name), []).append(entry)
-            if words := names.word_key(entry.name):
-                self._by_words.setdefault(words, []).append(entry)
+        self._entries = _read_entries(path)
 
-    def lookup(self, artist: str) -> list[ArtistGenres]:
-        """Every genre of the artist, or one row that says why there is none."""
-        score, found = _EXACT, self._by_key.get(names.artist_key(artist), [])
-        if not found:
-            score, found = _REORDERED, self._by_words.get(names.word_key(artist), [])
-        if not found:
-            return [self._row(artist, "", 0.0, "", NO_MATCH, "")]
-        matched = " | ".join(dict.fromkeys(entry.name for entry in found))
-        if len({frozenset(entry.genres) for entry in found if entry.genres}) > 1:
-            exact = [entry for entry in found if entry.name == artist]
-            if len(exact) != 1:
-                return [self._row(artist, matched, score, "", AMBIGUOUS, "")]
-            found, matched = exact, artist
+    @functools.cached_property
+    def _index(self) -> NameIndex:
+        return NameIndex([entry.name for entry in self._entries])
+
+    def ask(self, artists: Sequence[str]) -> list[Answer]:
+        """One answer for each artist, in their order; each genre weighs 1.
+
+        Several rows of one artist count as one where their genres are the same; else the row with
+        the exact spelling counts, and without one the answer is AMBIGUOUS.
+        """
+        matches = self._index.match_all(artists)
+        return [self._answer(artist, match) for artist, match in zip(artists, matches, strict=True)]
+
+    def _answer(self, artist: str, match: Match) -> Answer:
+        found = [self._entries[index] for index in match.indices]
+        if match.index >= 0 and _differ(found):
+            found = [self._entries[match.index]]
+        if not found or _differ(found):
+            return Answer(artist, match.status, candidates=self._candidates(match))
         entry = max(found, key=lambda e: len(e.genres))
-        if not entry.genres:
-            return [self._row(artist, matched, score, "", NO_GENRES, entry.license)]
-        return [
-            self._row(artist, matched, score, genre, genres.FOUND, entry.license)
-            for genre in entry.genres
-        ]
-
-    @staticmethod
-    def _row(
-        artist: str, matched: str, score: float, genre: str, status: str, license_: str
-    ) -> ArtistGenres:
-        return ArtistGenres(
-            artist=artist,
-            provider=NAME,
-            provider_id="",
-            matched_name=matched,
-            match_score=score,
-            genre=genre,
-            weight=1.0,
-            license=license_,
-            status=status,
-            retrieved_at="",
+        return Answer(
+            artist,
+            FOUND if entry.genres else NO_GENRES,
+            matched_name=" | ".join(dict.fromkeys(e.name for e in found)),
+            match_score=match.score,
+            genres=tuple((genre, 1.0) for genre in entry.genres),
+            license=entry.license,
         )
 
-    def nearest(self, artist: str) -> list[str]:
-        """The table's names that look most like the artist's."""
-        known = (entry.name for entries in self._by_key.values() for entry in entries)
-        return names.nearest(artist, known)
+    def _candidates(self, match: Match) -> tuple[Candidate, ...]:
+        named = {self._entries[index].name: score for index, score in reversed(match.candidates)}
+        return tuple(Candidate(name, "", score) for name, score in reversed(named.items()))
 
     def all_genres(self) -> set[str]:
         """Every genre in the table."""
-        return {g for found in self._by_key.values() for entry in found for g in entry.genres}
+        return {genre for entry in self._entries for genre in entry.genres}
 
     def content_hash(self) -> str:
-        """Hash over the table's names, genres and licenses."""
-        entries = (entry for found in self._by_key.values() for entry in found)
-        return reports.digest(sorted((e.name, *e.genres, e.license) for e in entries))
+        """Hash over the table's names, genres and licenses, and over how names are matched."""
+        rows = sorted((e.name, *e.genres, e.license) for e in self._entries)
+        return reports.digest([self.version, rows])
+
+
+def _differ(entries: Sequence[_Entry]) -> bool:
+    """Whether rows of one name have different genres; rows without any say nothing."""
+    return len({frozenset(entry.genres) for entry in entries if entry.genres}) > 1

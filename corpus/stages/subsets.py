@@ -5,12 +5,33 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from corpus import duplicates, files, genres, layout, names, reports, shards, splits, tables
+from corpus import (
+    duplicates,
+    files,
+    filters,
+    genres,
+    labels,
+    layout,
+    names,
+    reports,
+    shards,
+    splits,
+    subsets,
+    tables,
+)
 from corpus.config import SubsetsConfig
-from corpus.records import SPLITS, ArtistGenres, GenreLabel, Rejection, Track
+from corpus.records import (
+    SPLITS,
+    ArtistGenres,
+    GenreLabel,
+    Rejection,
+    StageReport,
+    Track,
+    TrackGenres,
+)
 from corpus.stages import ShardResult, Stage, Summary
 
 _SAME = {
@@ -20,23 +41,45 @@ _SAME = {
 }
 
 
+# Why a track that carries a label is not in the subset; the first that holds is told.
+_REASONS = {
+    subsets.CAPPED: "{subset}: subsets.max_tracks_per_artist has been reached",
+    subsets.DUPLICATE: "{same} as another track of {subset}",
+    subsets.PARTED: "{same} as a track on the other side of {subset}'s split",
+    subsets.TOO_SMALL: "{subset}: under subsets.min_tracks",
+}
+
+
 @dataclass(frozen=True)
-class Subset:
-    """One genre's tracks with their splits.
+class _Loaded:
+    """What a run of the stage works on.
 
     Attributes:
-      name: as asked for: a genre, or `family:rock`.
-      num_artists: distinct artists among the tracks.
-      unit: what never stands on two sides of the split.
-      split_of: track_id -> split; empty where the genre has too few tracks.
-      num_tracks: tracks that carry the label, used or not.
+      usable: track_ids that fulfil subsets.where.
+      found_artists: those that some provider knows.
     """
 
-    name: str
-    num_artists: int
-    num_tracks: int
-    unit: str
-    split_of: Mapping[str, str]
+    tracks: list[Track]
+    labels: dict[str, list[GenreLabel]]
+    usable: set[str]
+    found_artists: set[str]
+    chosen: list[subsets.Subset]
+
+    def funnel(self, used: Collection[str]) -> dict[str, int]:
+        """How many tracks are left after each step, so that one sees where they went."""
+        read = self.tracks
+        unique = [track for track in read if not track.duplicate_of]
+        found = [t for t in unique if t.artist in self.found_artists or self.labels[t.track_id]]
+        labelled = [track for track in found if self.labels[track.track_id]]
+        wanted = [track for track in labelled if track.track_id in self.usable]
+        return {
+            "read": len(read),
+            "unique": len(unique),
+            "artist found": len(found),
+            "genre found": len(labelled),
+            "filter passed": len(wanted),
+            "in a subset": len(used),
+        }
 
 
 @dataclass(frozen=True)
@@ -47,71 +90,13 @@ class SubsetPlan:
     records: tuple[tuple[str, int], ...]
 
 
-def label_tracks(
-    tracks: Sequence[Track], rows: Sequence[ArtistGenres]
-) -> dict[str, list[GenreLabel]]:
-    """track_id -> its labels, sorted by genre; a track has the genres of its artist."""
-    by_artist: dict[str, list[tuple[str, float, list[str]]]] = {}
-    for artist, found in genres.genres_of_artists(rows).items():
-        by_genre: dict[str, list[ArtistGenres]] = {}
-        for row in found:
-            by_genre.setdefault(row.genre, []).append(row)
-        by_artist[artist] = [
-            (genre, genres.merged_confidence(said), sorted({row.provider for row in said}))
-            for genre, said in sorted(by_genre.items())
-        ]
-    return {
-        track.track_id: [
-            GenreLabel(track.track_id, genre, genres.family_of(genre), confidence, who, "", "")
-            for genre, confidence, who in by_artist.get(track.artist, ())
-        ]
-        for track in tracks
-    }
-
-
-def choose_subsets(
-    tracks: Sequence[Track],
-    labels: Mapping[str, Sequence[GenreLabel]],
-    config: SubsetsConfig,
-    seed: int,
-) -> list[Subset]:
-    """One subset for each genre asked for, without its duplicates, split.
-
-    Raises:
-      ValueError: no genre was asked for, or one that no track has.
-    """
-    present = Counter(label.genre for found in labels.values() for label in found)
-    if not config.genres:
-        common = [f"{genre} ({count})" for genre, count in present.most_common(12)]
-        raise ValueError(
-            f'no genre was asked for; give GENRES="metal,hip hop". '
-            f"Most common here: {names.listed(common, 12) or 'none'}"
-        )
-    ratios = splits.Ratios(config.eval_ratio, config.test_ratio)
-    chosen = []
-    for name in genres.resolve_subsets(config.genres, present):
-        labelled = [
-            track
-            for track in tracks
-            if any(genres.in_subset(name, label.genre) for label in labels[track.track_id])
-        ]
-        mine = duplicates.one_of_each(labelled)
-        artists = {track.artist for track in mine}
-        if len(mine) < config.min_tracks:
-            chosen.append(Subset(name, len(artists), len(mine), "", {}))
-            continue
-        assigned = splits.assign(mine, ratios, min_artists=config.min_artists, seed=seed)
-        chosen.append(Subset(name, len(artists), len(mine), assigned.unit, assigned.split_of))
-    return chosen
-
-
-def _notes(chosen: Sequence[Subset], config: SubsetsConfig) -> list[str]:
+def _notes(chosen: Sequence[subsets.Subset], config: SubsetsConfig) -> list[str]:
     """What a user should know of the subsets, in sentences."""
     asked = {genres.normalize_genre(name) for name in config.genres}
     notes = [
         f"{subset.name}: no genre is called that here, so the whole family is taken"
         for subset in chosen
-        if subset.name not in asked
+        if subset.name.startswith(genres.FAMILY_PREFIX) and subset.name not in asked
     ]
     for subset in chosen:
         if not subset.split_of:
@@ -123,6 +108,12 @@ def _notes(chosen: Sequence[Subset], config: SubsetsConfig) -> list[str]:
             notes.append(
                 f"{subset.name}: too few artists ({subset.num_artists}) to fill three splits; "
                 f"split by {subset.unit}, so one artist may stand on two sides"
+            )
+        parted = sum(reason == subsets.PARTED for reason in subset.left_out.values())
+        if parted:
+            notes.append(
+                f"{subset.name}: {parted} tracks are left out, since the same music by another "
+                f"artist belongs to another split"
             )
     return notes
 
@@ -148,20 +139,37 @@ class SubsetsStage(Stage[SubsetPlan]):
             raise ValueError("the genres were looked up for other tracks; run `make genres` again")
         return reports.digest([ingested.output_hash, looked_up.output_hash])
 
-    def _load(self) -> tuple[list[Track], dict[str, list[GenreLabel]], list[Subset]]:
-        tracks = tables.read_table(self.layout.tracks_table, Track)
-        rows = tables.read_table(self.layout.artist_genres_table, ArtistGenres)
-        labels = label_tracks(tracks, rows)
-        return tracks, labels, choose_subsets(tracks, labels, self.config.subsets, self.config.seed)
+    def _load(self) -> _Loaded:
+        config = self.config.subsets
+        table = tables.parse_parquet(files.read_bytes(self.layout.tracks_table))
+        tracks = tables.records(table, Track)
+        usable = filters.matching(table, config.where)
+        artist_rows = tables.read_table(self.layout.artist_genres_table, ArtistGenres)
+        track_rows = tables.read_table(self.layout.track_genres_table, TrackGenres)
+        labelled = labels.label_tracks(
+            tracks, artist_rows, track_rows, min_confidence=config.min_confidence
+        )
+        followed = {track.duplicate_of for track in tracks}
+        chosen = subsets.choose(
+            [track for track in tracks if track.track_id in usable],
+            labelled,
+            config,
+            self.config.seed,
+            {track.track_id: track for track in tracks if track.track_id in followed},
+        )
+        found = {row.artist for row in artist_rows if row.status != "no_match"}
+        return _Loaded(tracks, labelled, usable, found, chosen)
 
     def plan(self) -> list[SubsetPlan]:
-        tracks, _, chosen = self._load()
+        loaded = self._load()
         size = self.config.subsets.tracks_per_shard
         plans = []
-        for subset in chosen:
+        for subset in loaded.chosen:
             for split in SPLITS:
                 records = [
-                    (t.shard, t.offset) for t in tracks if subset.split_of.get(t.track_id) == split
+                    (t.shard, t.offset)
+                    for t in loaded.tracks
+                    if subset.split_of.get(t.track_id) == split
                 ]
                 pieces = [records[i : i + size] for i in range(0, len(records), size)]
                 for index, piece in enumerate(pieces):
@@ -185,51 +193,63 @@ class SubsetsStage(Stage[SubsetPlan]):
             yield from shards.read_records_at(path, [offset for _, offset in group])
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
-        tracks, labels, chosen = self._load()
+        loaded = self._load()
         rows = [
             row
-            for track in tracks
-            for label in labels[track.track_id]
-            for row in _label_rows(label, chosen)
+            for track in loaded.tracks
+            for label in loaded.labels[track.track_id]
+            for row in _label_rows(label, loaded.chosen)
         ]
         digest = tables.write_table(self.layout.labels_table, rows, GenreLabel)
-        used = {track_id for subset in chosen for track_id in subset.split_of}
-        rejections = [
-            self._reject(track, labels[track.track_id], chosen)
-            for track in tracks
-            if track.track_id not in used
-        ]
+        used = {track_id for subset in loaded.chosen for track_id in subset.split_of}
+        ingested = reports.require(self.layout.notesequences, "ingest")
+        funnel = {"files": _count(ingested, "files"), **loaded.funnel(used)}
         return Summary(
-            inputs=len(tracks),
+            inputs=len(loaded.tracks),
             outputs=len(used),
-            rejections=rejections,
+            rejections=[
+                self._reject(track, loaded) for track in loaded.tracks if track.track_id not in used
+            ],
             files={layout.LABELS: digest},
             details={
-                "subsets": {subset.name: _describe(subset) for subset in chosen},
-                "notes": _notes(chosen, self.config.subsets),
+                "subsets": {subset.name: _describe(subset) for subset in loaded.chosen},
+                "funnel": funnel,
+                "notes": [_funnel_line(funnel), *_notes(loaded.chosen, self.config.subsets)],
             },
         )
 
-    def _reject(
-        self, track: Track, labels: Sequence[GenreLabel], chosen: Sequence[Subset]
-    ) -> Rejection:
-        asked = [s for s in chosen if any(genres.in_subset(s.name, x.genre) for x in labels)]
-        if not labels:
-            reason, detail = "artist_without_genre", f"no genre is known for {track.artist}"
-        elif any(subset.split_of for subset in asked):
-            same = _SAME.get(track.duplicate_kind, "the same music")
-            reason, detail = "duplicate", f"{same} as another track of the subset"
-        elif asked:
-            reason = "genre_too_small"
-            detail = f"{', '.join(s.name for s in asked)}: under subsets.min_tracks"
-        else:
-            reason = "other_genre"
-            detail = "has " + names.listed([label.genre for label in labels], 5)
+    def _reject(self, track: Track, loaded: _Loaded) -> Rejection:
+        reason, detail = self._why_not(track, loaded)
         path = f"{track.path}#{track.tune}" if track.tune else track.path
         return Rejection(self.name, track.source, path, reason, detail)
 
+    def _why_not(self, track: Track, loaded: _Loaded) -> tuple[str, str]:
+        """(reason, detail) of a track that is in no subset."""
+        if track.track_id not in loaded.usable:
+            return "filtered", f"does not fulfil subsets.where: {self.config.subsets.where}"
+        mine = loaded.labels[track.track_id]
+        if not mine:
+            return "artist_without_genre", f"no genre is known for {track.artist}"
+        asked = [subset for subset in loaded.chosen if subsets.carries(subset.name, mine)]
+        if not asked:
+            return "other_genre", "has " + names.listed([label.genre for label in mine], 5)
+        reasons = {subset.left_out[track.track_id]: subset.name for subset in asked}
+        reason = next(reason for reason in _REASONS if reason in reasons)
+        same = _SAME.get(track.duplicate_kind, "the same music")
+        return reason, _REASONS[reason].format(same=same, subset=reasons[reason])
 
-def _label_rows(label: GenreLabel, chosen: Sequence[Subset]) -> list[GenreLabel]:
+
+def _count(report: StageReport, key: str) -> int:
+    count = report.details.get(key, report.inputs)
+    assert isinstance(count, int)
+    return count
+
+
+def _funnel_line(funnel: Mapping[str, int]) -> str:
+    return "funnel: " + " > ".join(f"{count:,} {step}" for step, count in funnel.items())
+
+
+def _label_rows(label: GenreLabel, chosen: Sequence[subsets.Subset]) -> list[GenreLabel]:
     """A label once for each subset that it puts the track into; once without a split if none."""
     mine = [
         dataclasses.replace(label, subset=subset.name, split=subset.split_of[label.track_id])
@@ -239,7 +259,7 @@ def _label_rows(label: GenreLabel, chosen: Sequence[Subset]) -> list[GenreLabel]
     return mine or [label]
 
 
-def _describe(subset: Subset) -> dict[str, object]:
+def _describe(subset: subsets.Subset) -> dict[str, object]:
     counts = Counter(subset.split_of.values())
     return {
         "folder": names.slug(subset.name),
