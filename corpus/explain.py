@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from corpus import genres, labels, lookup, matching, names, tables
+from corpus import genres, labels, lookup, matching, names, reports, tables
 from corpus.layout import Layout
 from corpus.providers import data_card, open_provider
 from corpus.providers.cache import AnswerCache
@@ -102,5 +102,9 @@ def purge(stage: GenresStage, provider: str) -> str:
     data_card(provider)
     with stage.cache() as cache:
         count = cache.purge(provider)
+    report = reports.read(stage.folder)
+    told = f"{provider}: {count} answers forgotten"
+    if report is None or provider not in report.details["providers"]:  # type: ignore[operator]
+        return told
     stage.clear()
-    return f"{provider}: {count} answers forgotten; `make genres` without it writes new tables"
+    return f"{told}, and the tables that have its genres removed; run `make genres` without it"

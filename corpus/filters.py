@@ -37,7 +37,7 @@ def matching(tracks: pa.Table, where: str) -> set[str]:
         except duckdb.Error as error:
             reason = str(error).partition("\n\n")[0].replace("\n", " ")
             raise ValueError(
-                f"subsets.where = {where!r} cannot be used: {reason} "
-                f"The columns are {', '.join(tracks.column_names)}"
+                f"subsets.where = {where!r} cannot be used: {reason}; "
+                f"the columns are {', '.join(tracks.column_names)}"
             ) from error
     return {track_id for (track_id,) in found}

@@ -50,5 +50,5 @@ def test_what_matches(where: str, ids: str) -> None:
     ],
 )
 def test_what_is_no_condition_over_the_columns_is_refused(where: str) -> None:
-    with pytest.raises(ValueError, match=r"subsets\.where = .*columns are track_id, artist"):
+    with pytest.raises(ValueError, match=r"subsets\.where = .*the columns are track_id, artist"):
         filters.matching(TRACKS, where)

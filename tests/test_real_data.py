@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pandas as pd
 import pytest
 
 from corpus.providers.base import FOUND, NO_GENRES
@@ -23,3 +26,15 @@ def test_nearly_every_lakh_artist_is_in_the_spotify_table() -> None:
     assert len(matched) >= 0.97 * len(artists)
     assert answers["Marley Bob"].status == FOUND
     assert "Television Theme Songs" not in matched
+
+
+def test_counts_of_genres_are_those_that_pandas_counts_in_the_table() -> None:
+    path = makers.SHARED / "spotify_artists.jsonl"
+    table = pd.read_json(path, lines=True).drop_duplicates("name")
+    answers = TableProvider(str(path)).ask(list(table.name))
+    answers = [answer for answer in answers if answer.matched_name == answer.artist]
+    assert len(answers) > 0.97 * len(table)
+    ours = Counter(genre for answer in answers for genre, _ in answer.genres)
+    mine = table[table.name.isin({answer.artist for answer in answers})]
+    theirs = mine.explode("genres").genres.dropna().value_counts()
+    assert dict(ours) == theirs.to_dict()
