@@ -40,6 +40,9 @@ class _Work(beam.DoFn):  # type: ignore[misc]
 class _WorkElsewhere(beam.DoFn):  # type: ignore[misc]
     """Has the worker processes of this machine do all lanes of a bundle, side by side."""
 
+    def __init__(self, stage: Stage[Any]) -> None:
+        self._stage = stage
+
     def start_bundle(self) -> None:
         self._begun: list[Future[list[ShardResult]]] = []
 
@@ -47,6 +50,7 @@ class _WorkElsewhere(beam.DoFn):  # type: ignore[misc]
         self._begun.append(workers.submit(lane))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
+        self._stage.prepare_finish()
         window = GlobalWindow()
         for future in self._begun:
             for result in future.result():
@@ -84,7 +88,7 @@ class DoWork(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, work: beam.PCollection) -> beam.PCollection:
         elsewhere = self.stage.config.beam.runner == "multiprocess"
-        return work | beam.ParDo(_WorkElsewhere() if elsewhere else _Work(self.stage))
+        return work | beam.ParDo(_WorkElsewhere(self.stage) if elsewhere else _Work(self.stage))
 
 
 @dataclass

@@ -126,6 +126,9 @@ class Stage(ABC, Generic[Work]):
     def teardown(self) -> None:
         """Closes what `setup` opened."""
 
+    def prepare_finish(self) -> None:
+        """Loads what `finish` needs; called while others still work."""
+
     @abstractmethod
     def run(self, work: Work) -> ShardResult:
         """Does one piece of work and writes its shard."""

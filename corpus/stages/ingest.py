@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from corpus import (
     analysis,
+    clusters,
     compiled,
     duplicates,
     files,
@@ -316,6 +317,10 @@ class IngestStage(Stage[ShardPlan]):
             num_bytes=len(score.payload),
             **{field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)},
         )
+
+    def prepare_finish(self) -> None:
+        none = np.zeros((1, shingles.SIGNATURE_SIZE), np.uint32)
+        clusters.find_clusters(none, np.ones(1, np.bool_), np.zeros(1, np.int64))
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         table = pa.concat_tables(tables.unpack(result.packed) for result in results)
