@@ -21,8 +21,9 @@ from corpus.records import Rejection, StageReport
 
 _SAMPLE_NAME = re.compile(r"^[a-z0-9_-]+_\d{2,}\.mid$")
 
-# In a report's details: when the stage can go on, since a service's quota is spent.
-RESUME_AFTER = "resume_after"
+# In a report's details: how many inputs a service was not asked about yet, so that the stage is not
+# done; and when it can go on, if it is a matter of the service's quota.
+UNASKED, RESUME_AFTER = "unasked", "resume_after"
 
 logger = logging.getLogger(__name__)
 

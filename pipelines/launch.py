@@ -23,7 +23,8 @@ def run_stage(
 ) -> int:
     """Runs a stage, or one of the actions; returns the exit code.
 
-    It is RESUME_LATER_EXIT where a service's quota is spent: the same command goes on later.
+    It is RESUME_LATER_EXIT where a service's quota is spent: the same command goes on later; and 1
+    where a service refuses to be asked.
 
     Raises:
       ValueError: what a user can mend; the message has the value and the next step.
@@ -46,8 +47,8 @@ def run_stage(
         _run_here(stage, arguments)
         report = reports.require(stage.folder, stage.name)
     command.announce(report, skipped=skipped)
-    if reports.RESUME_AFTER in report.details:
-        return RESUME_LATER_EXIT
+    if reports.UNASKED in report.details:
+        return RESUME_LATER_EXIT if reports.RESUME_AFTER in report.details else 1
     reports.fail_if_empty(report, stage.advice)
     return 0
 

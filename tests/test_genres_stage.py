@@ -180,6 +180,20 @@ def test_the_command_says_when_to_go_on(
     assert not Path(Layout(ingested.data).artist_genres_table).exists()
 
 
+def test_a_service_that_refuses_is_told_and_asked_again_later(
+    ingested: Config, tmp_path: Path, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--set", f"data={ingested.data}", "--set", "genres.providers=spotify"]
+    flags += ["--set", f"genres.cache={tmp_path / 'c.sqlite'}"]
+    with serve(lambda _: Reply(403, "go away")) as refusing:
+        monkeypatch.setenv("GENREMILL_SPOTIFY_TOKEN_URL", f"{refusing.url}/api/token")
+        result = run("pipelines.genres", *flags, "--set", "force=true")
+    assert result.returncode == 1
+    assert "6 artists are still to be asked" in result.stdout
+    monkeypatch.setenv("GENREMILL_SPOTIFY_TOKEN_URL", f"{service.url}/api/token")
+    assert run("pipelines.genres", *flags).returncode == 0
+
+
 def test_killed_in_the_middle_it_asks_for_nothing_twice(
     ingested: Config, tmp_path: Path, service: FakeService
 ) -> None:

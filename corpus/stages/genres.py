@@ -97,7 +97,7 @@ class GenresStage(Stage[LookupPlan]):
 
     def done(self) -> StageReport | None:
         report = super().done()
-        return None if report and report.details.get(reports.RESUME_AFTER) else report
+        return None if report and reports.UNASKED in report.details else report
 
     def tracks(self) -> list[Track]:
         """All tracks that were read."""
@@ -219,21 +219,23 @@ class GenresStage(Stage[LookupPlan]):
     ) -> dict[str, object]:
         labels = [row for row in rows if row.genre]
         counts = Counter(row.genre for row in labels) + Counter(row.genre for row in of_tracks)
+        agreed = agreement.agreement(rows)
+        unmapped = vocabulary.unmapped(counts)
         details: dict[str, object] = {
             "genres": len(counts),
             "providers": dict(
                 Counter(row.provider for row in labels) + Counter(r.provider for r in of_tracks)
             ),
-            "agreement": agreement.agreement(rows),
-            "unmapped": dict(vocabulary.unmapped(counts)[:_MAX_NAMED]),
+            "agreement": agreed,
+            "unmapped": dict(unmapped[:_MAX_NAMED]),
             "genre_table": self.provider_settings().table,
             "tracks": self._ingested().output_hash,
         }
-        stopped = [a for a in asked.values() if a.why]
-        notes = [f"{a.why}; {a.num_unasked} artists are still to be asked" for a in stopped]
+        notes = _notes(asked, agreed, unmapped)
         notes += self.provider_settings().warnings(self.config.genres.providers)
-        resume = max((a.resume_at for a in asked.values()), default=0.0)
-        if resume:
+        if unasked := sum(a.num_unasked for a in asked.values()):
+            details[reports.UNASKED] = unasked
+        if resume := max((a.resume_at for a in asked.values()), default=0.0):
             details[reports.RESUME_AFTER] = lookup.utc_text(resume)
             notes.append(f"resume after {lookup.utc_text(resume)}: run the same command again")
         return details | {"notes": notes}
@@ -262,6 +264,31 @@ class GenresStage(Stage[LookupPlan]):
             near = list(dict.fromkeys(near))
             detail += f"; nearest names: {names.listed(near, 3)}" if near else "; no name is near"
         missed.reject(self.name, "", artist, reason, detail)
+
+
+def _notes(
+    asked: Mapping[str, Asked],
+    agreed: Mapping[str, Mapping[str, float]],
+    unmapped: Sequence[tuple[str, int]],
+) -> list[str]:
+    """What a user should know of the answers, in sentences."""
+    notes = [
+        f"{a.why}; {a.num_unasked} artists are still to be asked" for a in asked.values() if a.why
+    ]
+    notes += [
+        f"{pair} agree by Cohen's kappa: {names.listed(_told(kappas), 6)}"
+        for pair, kappas in agreed.items()
+    ]
+    if unmapped:
+        told = names.listed([f"{genre} ({count})" for genre, count in unmapped], 6)
+        notes.append(f"{len(unmapped)} genres are not in genres.toml: {told}")
+    return notes
+
+
+def _told(kappas: Mapping[str, float]) -> list[str]:
+    """Families with their kappa, those in doubt first."""
+    ordered = sorted(kappas.items(), key=lambda item: (item[1], item[0]))
+    return [f"{family} {kappa:.2f}" for family, kappa in ordered]
 
 
 def _review(asked: Mapping[str, Asked], to_ask: Mapping[str, str]) -> bytes:
