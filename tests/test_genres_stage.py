@@ -201,7 +201,7 @@ def test_killed_in_the_middle_it_asks_for_nothing_twice(
     flags += ["--set", f"genres.cache={tmp_path / 'c.sqlite'}"]
     flags += ["--set", "force=true"]
     process = start("pipelines.genres", *flags)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while len(searches(service)) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     if process.poll() is None:

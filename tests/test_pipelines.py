@@ -105,7 +105,7 @@ def test_worker_processes_write_the_same_bytes(corpus: Path, undisturbed: Path) 
 def kill_at_the_first_shard(stage: str, arguments: list[str], folder: Path) -> None:
     """Starts a stage and kills it, with its workers, when its first shard appears."""
     process = start(f"pipelines.{stage}", *arguments)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         if list(folder.rglob("*.tfrecord")):
             break
@@ -130,7 +130,7 @@ def group_is_alive(group: int) -> bool:
 def test_worker_processes_end_with_the_run_that_is_killed(corpus: Path) -> None:
     data = corpus / "orphans"
     process = start("pipelines.ingest", *settings(corpus, data, "beam.runner=multiprocess"))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and not list(data.rglob("*.tfrecord")):
         time.sleep(0.002)
     process.kill()
