@@ -105,6 +105,7 @@ def test_no_cluster_stands_on_two_sides_of_any_genre(data: st.DataObject, seed: 
         assert len(set(clusters)) == len(clusters)
         out = {t.duplicate_of or t.track_id for t in genre if t.track_id in assigned.parted}
         assert not out & set(clusters)
+        assert all(len(s) == 1 for s in sides(used, assigned.split_of, "song").values())
         if assigned.unit == splits.BY_ARTIST:
             for name, split in sides(used, assigned.split_of, "artist").items():
                 sides_of.setdefault(name, set()).update(split)

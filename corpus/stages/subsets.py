@@ -112,8 +112,8 @@ def _notes(chosen: Sequence[subsets.Subset], config: SubsetsConfig) -> list[str]
         parted = sum(reason == subsets.PARTED for reason in subset.left_out.values())
         if parted:
             notes.append(
-                f"{subset.name}: {parted} tracks are left out, since the same music by another "
-                f"artist belongs to another split"
+                f"{subset.name}: {parted} left out, since the same music by another artist belongs "
+                f"to another split"
             )
     return notes
 
