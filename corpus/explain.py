@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from corpus import genres, labels, lookup, matching, names, reports, tables
 from corpus.layout import Layout
-from corpus.providers import data_card, open_provider
+from corpus.providers import calls_per_second, data_card, open_provider
 from corpus.providers.cache import AnswerCache
 from corpus.records import ArtistGenres, Track, TrackGenres
 from corpus.stages.genres import GenresStage
-
-_DAY_SECONDS = 86_400
 
 
 def explain(place: Layout, name: str) -> list[str]:
@@ -91,10 +89,15 @@ def _cost(stage: GenresStage, name: str, cache: AnswerCache, artists: Sequence[s
     text = f"{len(artists) - len(asked)} in the cache, {len(asked)} to ask, {calls} calls at most"
     left = settings.ledger(name).left()
     if left is None:
-        return text
+        minutes = math.ceil(calls / calls_per_second(name) / 60)
+        return f"{text}, {minutes} minutes or so: {_days(math.ceil(minutes / 1440))}"
     budget = stage.config.genres.spotify_daily_calls
     days = 1 + math.ceil(max(calls - left, 0) / budget) if calls else 0
-    return f"{text}, {left} of {budget} calls left today: {days} days"
+    return f"{text}, {left} of {budget} calls left today: {_days(days)}"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def purge(stage: GenresStage, provider: str) -> str:

@@ -23,7 +23,6 @@ CREDENTIALS = {
     "lastfm": ("LASTFM_API_KEY",),
 }
 _RESTRICTED = ("spotify", "lastfm")
-_PER_SECOND = {"musicbrainz": 1.0, "wikidata": 1.0, "lastfm": 4.0}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class ProviderSettings:
         """A session that keeps a service's limits; `limits` are PoliteSession's arguments."""
         from corpus.providers.web import PoliteSession
 
-        return PoliteSession(name, self.ledger(name), per_second=_PER_SECOND[name], **limits)
+        return PoliteSession(name, self.ledger(name), per_second=calls_per_second(name), **limits)
 
     def needs_cache(self, name: str) -> bool:
         """Whether a provider is a service, whose answers are kept."""
@@ -154,6 +153,12 @@ def data_card(name: str) -> Any:
     """The class of a provider: its terms, license, version and requests per artist."""
     _require_known(name)
     return getattr(importlib.import_module(f"corpus.providers.{name}"), _CLASSES[name])
+
+
+def calls_per_second(name: str) -> float:
+    """How often a service is asked at most."""
+    rate: float = importlib.import_module(f"corpus.providers.{name}").CALLS_PER_SECOND
+    return rate
 
 
 def _require_known(name: str) -> None:

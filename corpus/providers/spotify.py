@@ -49,7 +49,7 @@ BASE_URL = "https://api.spotify.com/v1/"
 TOKEN_URL = "https://accounts.spotify.com/api/token"  # noqa: S105 (no secret)
 ID_VARIABLE, SECRET_VARIABLE = "SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET"
 
-_PER_SECOND = 1.0
+CALLS_PER_SECOND = 1.0
 _LIMIT = 10  # the most that development mode allows
 _LONGEST_MESSAGE = 200
 _DASHBOARD = "https://developer.spotify.com/dashboard"
@@ -146,7 +146,9 @@ class SpotifyProvider:
         token_url: str = TOKEN_URL,
     ) -> None:
         keys = _credential(client_id, ID_VARIABLE), _credential(client_secret, SECRET_VARIABLE)
-        session = session or PoliteSession(NAME, ledger, per_second=_PER_SECOND, json_only=True)
+        session = session or PoliteSession(
+            NAME, ledger, per_second=CALLS_PER_SECOND, json_only=True
+        )
         # In memory: spotipy's default writes the token to a file `.cache` where one stands.
         self._auth = SpotifyClientCredentials(
             *keys, requests_session=session, cache_handler=MemoryCacheHandler()
