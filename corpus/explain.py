@@ -26,7 +26,7 @@ def explain(place: Layout, name: str) -> list[str]:
     rows = tables.read_table(place.artist_genres_table, ArtistGenres)
     tracks = tables.read_table(place.tracks_table, Track)
     known = sorted({track.artist for track in tracks})
-    artists = [artist for artist in known if matching.score(artist, name) >= matching.ACCEPT]
+    artists = [artist for artist in known if matching.grade(artist, name) >= matching.ACCEPT]
     if not artists:
         near = names.listed(names.nearest(name, known)) or "none is near"
         raise ValueError(f"no track is by {name!r}; nearest artists: {near}")
@@ -50,13 +50,12 @@ def _labels(rows: Sequence[ArtistGenres]) -> list[str]:
 
 
 def _told(row: ArtistGenres) -> str:
-    trust = labels.TRUST.get(row.provider, 0.0)
     named = f"{row.matched_name} {row.provider_id}".strip()
     dated = f", {row.retrieved_at}" if row.retrieved_at else ""
     license_ = f", license {row.license}" if row.license else ""
     return (
-        f"{row.provider} (trust {trust:g}) says so of {named!r}: name {row.match_score:.3f}, "
-        f"weight {row.weight:.3f}{license_}{dated}"
+        f"{row.provider} (trust {labels.TRUST[row.provider]:g}) says so of {named!r}: "
+        f"name {row.match_score:.3f}, weight {row.weight:.3f}{license_}{dated}"
     )
 
 

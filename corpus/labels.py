@@ -26,7 +26,6 @@ TRUST = {
     "musicbrainz": 0.8,
     "lastfm": 0.6,
 }
-_TRUST_OF_OTHERS = 0.5
 
 _Row = ArtistGenres | TrackGenres
 # (genre, confidence, providers) of one artist or track.
@@ -37,8 +36,7 @@ def confidence(rows: Iterable[_Row]) -> float:
     """Confidence of one label, 0..1, from the rows behind it."""
     doubt = 1.0
     for row in rows:
-        trust = TRUST.get(row.provider, _TRUST_OF_OTHERS)
-        doubt *= 1.0 - trust * row.weight * row.match_score
+        doubt *= 1.0 - TRUST[row.provider] * row.weight * row.match_score
     return round(1.0 - doubt, 6)
 
 

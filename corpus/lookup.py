@@ -43,12 +43,14 @@ class Asked:
     Attributes:
       answers: artist -> answer.
       num_unasked: artists that are still to be asked.
+      num_failed: artists whom the provider could not answer for; the next run asks again.
       resume_at: seconds since the epoch when that may go on; 0 where nothing is in the way.
       why: why some were not asked.
     """
 
     answers: dict[str, Dated] = field(default_factory=dict)
     num_unasked: int = 0
+    num_failed: int = 0
     resume_at: float = 0.0
     why: str = ""
 
@@ -107,8 +109,9 @@ def _ask_each(
         while done < len(wanted):
             answers = provider.ask(wanted[done : done + provider.batch_size])
             cache.put(provider.name, provider.version, answers)
-            # What failed is not served from the cache: the next run asks again.
-            asked.answers |= {a.artist: Dated(a) for a in answers if a.status == ERROR}
+            failed = {a.artist: Dated(a) for a in answers if a.status == ERROR}
+            asked.answers |= failed  # They are not served from the cache.
+            asked.num_failed += len(failed)
             done += len(answers)
     except OutOfQuota as quota:
         asked.resume_at, asked.why = quota.resume_at, str(quota)

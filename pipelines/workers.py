@@ -1,7 +1,7 @@
 """Worker processes on this machine, for RUNNER=multiprocess.
 
 Beam's own worker processes each import Beam and are served from the launching process: they
-take 3.5 s longer to start and end than these, which have only the stage. Whoever
+take seconds longer to start and end than these, which have only the stage. Whoever
 is free takes the next lane of work, so that no worker waits for another's half.
 """
 

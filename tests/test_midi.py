@@ -119,6 +119,10 @@ notes = st.builds(
         max_size=4,
     ),
 )  # fmt: skip
+held = st.builds(
+    lambda c, k, v, d: bytes([0x90 | c, k, v]) + d + bytes([k, 0]),
+    channels, keys, st.integers(1, 127), st.integers(1, 200).map(varint),
+)  # fmt: skip
 sysexes = _bytes(0, 127, 4).map(lambda b: b"\xf0" + varint(len(b) + 1) + b + b"\xf7")
 tempos = st.integers(1, 0xFFFFFF).map(lambda t: _meta(0x51, t.to_bytes(3, "big")))
 meters = st.builds(
@@ -131,7 +135,7 @@ texts = st.builds(_meta, st.sampled_from([1, 2, 3, 3, 3, 5, 9]), st.binary(max_s
 unknown = st.builds(_meta, st.sampled_from([0x08, 0x0A, 0x4B, 0x60]), st.binary(max_size=3))
 system = st.sampled_from([b"\xf1\x05", b"\xf2\x01\x02", b"\xf3\x01", b"\xf6", b"\xf8", b"\xfe"])
 sound = [
-    *[notes] * 4, _message(0x80, keys, small), _message(0xB0, small, small),
+    *[notes] * 4, *[held] * 2, _message(0x80, keys, small), _message(0xB0, small, small),
     _message(0xE0, small, small), _message(0xC0, st.integers(0, 3)), _message(0xD0, small),
     sysexes, tempos, meters, key_signatures, texts, unknown, system,
 ]  # fmt: skip
@@ -167,17 +171,17 @@ def test_equal_to_note_seq_on_generated_files_with_faults(data: bytes) -> None:
     assert_equal(data)
 
 
-def test_generated_files_are_mostly_read_by_note_seq() -> None:
+def test_generated_files_mostly_have_notes_that_note_seq_reads() -> None:
     """The comparisons above must not be of refusals with refusals."""
     seen = []
 
-    @settings(max_examples=400, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
     @given(_files(st.one_of(sound)))
     def look(data: bytes) -> None:
         seen.append(assert_equal(data))
 
     look()
-    assert sum(seen) > 20
+    assert sum(seen) > 0.5 * len(seen)
 
 
 def test_equal_to_note_seq_on_mutated_files() -> None:

@@ -34,6 +34,7 @@ from corpus.stages import ShardResult, Stage, Summary
 NOT_AN_ARTIST, NOT_ASKED = "not_an_artist", "not_asked_yet"
 
 _MAX_NAMED = 50
+_FAILED = "failed"  # in the report's details: answers that were none
 _DETAILS = {
     NO_MATCH: "no provider knows the artist",
     AMBIGUOUS: "several artists of that name, with different genres",
@@ -97,7 +98,9 @@ class GenresStage(Stage[LookupPlan]):
 
     def done(self) -> StageReport | None:
         report = super().done()
-        return None if report and reports.UNASKED in report.details else report
+        # Who was not asked, or could not be answered for, is asked again.
+        is_open = report and {reports.UNASKED, _FAILED} & report.details.keys()
+        return None if is_open else report
 
     def tracks(self) -> list[Track]:
         """All tracks that were read."""
@@ -235,6 +238,9 @@ class GenresStage(Stage[LookupPlan]):
         notes += self.provider_settings().warnings(self.config.genres.providers)
         if unasked := sum(a.num_unasked for a in asked.values()):
             details[reports.UNASKED] = unasked
+        if failed := sum(a.num_failed for a in asked.values()):
+            details[_FAILED] = failed
+            notes.append(f"{failed} artists could not be looked up; the next run asks again")
         if resume := max((a.resume_at for a in asked.values()), default=0.0):
             details[reports.RESUME_AFTER] = lookup.utc_text(resume)
             notes.append(f"resume after {lookup.utc_text(resume)}: run the same command again")

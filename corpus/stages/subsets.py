@@ -23,6 +23,7 @@ from corpus import (
     tables,
 )
 from corpus.config import SubsetsConfig
+from corpus.providers.base import AMBIGUOUS, FOUND, NO_GENRES
 from corpus.records import (
     SPLITS,
     ArtistGenres,
@@ -157,7 +158,8 @@ class SubsetsStage(Stage[SubsetPlan]):
             self.config.seed,
             {track.track_id: track for track in tracks if track.track_id in followed},
         )
-        found = {row.artist for row in artist_rows if row.status != "no_match"}
+        known = (FOUND, AMBIGUOUS, NO_GENRES)
+        found = {row.artist for row in artist_rows if row.status in known}
         return _Loaded(tracks, labelled, usable, found, chosen)
 
     def plan(self) -> list[SubsetPlan]:
