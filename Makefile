@@ -16,12 +16,17 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
 # signs in names are safe.
-PASSED_ON = DATA CONFIG RUNNER SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORCE SEED SET BEAM_FLAGS
 $(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
 export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
 RUN = $(VENV)/bin/python -m
 SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
+  $${SITE:+--set "scrape.site=$$SITE"} \
+  $${INDEX:+--set "scrape.index=$$INDEX"} \
+  $${FOLDER:+--set "scrape.folder=$$FOLDER"} \
+  $${SELECT:+--set "scrape.only=$$SELECT"} \
+  $${I_HAVE_PERMISSION:+--set "scrape.i_have_permission=$$I_HAVE_PERMISSION"} \
   $${SOURCE:+--set "ingest.source=$$SOURCE"} \
   $${GENRE_TABLE:+--set "genres.table=$$GENRE_TABLE"} \
   $${PROVIDERS:+--set "genres.providers=$$PROVIDERS"} \
@@ -37,11 +42,11 @@ DEV_EXTRAS  = demo,train,viz,gcp,bench,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
+.PHONY: help demo all install scrape $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
   bench-ingest bench-sheets bench-duplicates fuzz check format lock clean
 
 help: ## print this list
-	@echo "make TARGET [SOURCE=folder] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
+	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
 	@echo "            [DATA=folder] [RUNNER=local|multiprocess|dataflow] [FORCE=1] [SEED=0]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '  %-17s %s\n' $$name "$$text"; done
@@ -53,16 +58,18 @@ demo: ## install everything and run the whole road on the embedded default corpu
 all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per genre
 	@$(RUN) corpus.preflight $(SETTINGS)
 	@$(RUN) trainers.train $(SETTINGS) --check
+	@$${SITE:+$(MAKE) --no-print-directory scrape}
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
 	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS)) train
 	@$(MAKE) --no-print-directory sample
 	@echo; $(MAKE) --no-print-directory report
 
+scrape: ## collect the scores of SITE (lakh, pdmx, ..., or a TOML file) into raw/, politely
 ingest: ## read every score of SOURCE: NoteSequences, a table of tracks, rejections
 genres: ## look up the genres of every artist in GENRE_TABLE
 subsets: ## make a subset of NoteSequences for each of GENRES, split three ways
 examples: ## encode every subset as training examples
-$(STAGES): $(VENV)/user
+scrape $(STAGES): $(VENV)/user
 	@$(RUN) pipelines.$@ $(SETTINGS) $(BEAM)
 
 genres-purge: $(VENV)/user ## forget what PROVIDER answered (spotify, musicbrainz, ...)
@@ -125,7 +132,7 @@ clean: ## remove the virtual environment and what tools leave (never DATA)
 
 # One stage reads what the stage before wrote, so several goals run one after the other;
 # the per-genre jobs of `make train` are goals of a make of their own and run side by side.
-ifneq ($(filter $(STAGES) viz train sample report all demo,$(MAKECMDGOALS)),)
+ifneq ($(filter scrape $(STAGES) viz train sample report all demo,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 

@@ -4,6 +4,7 @@ from setuptools import find_packages, setup
 
 INSTALL = [
     "apache-beam==2.77.0",
+    "beautifulsoup4==4.15.0",
     "duckdb==2.0.0",
     "google-crc32c==1.9.0",
     "lxml==6.1.3",
@@ -12,6 +13,7 @@ INSTALL = [
     "numpy==2.4.6",
     "pandas==3.1.1",
     "pretty_midi==0.2.11.post0",
+    "protego==0.7.0",
     "protobuf==6.33.6",
     "pyarrow==25.0.1",
     "rapidfuzz==3.14.6",
@@ -20,6 +22,7 @@ INSTALL = [
     "spotipy==2.26.0",
     "tenacity==9.1.4",
     "tqdm==4.70.1",
+    "warcio==1.8.1",
 ]
 EXTRAS = {
     "demo": ["music21==10.5.1"],
@@ -50,7 +53,7 @@ setup(
     packages=find_packages(
         include=["corpus", "corpus.*", "pipelines", "viz", "trainers", "trainers.*"]
     ),
-    package_data={"corpus": ["*.toml"], "corpus.sources": ["*.csv"]},
+    package_data={"corpus": ["*.toml"], "corpus.sources": ["*.csv", "*.toml"]},
     install_requires=INSTALL,
     extras_require=EXTRAS,
 )

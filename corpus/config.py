@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus import names
+from corpus.layout import Layout
 
 DEFAULT_SOURCE = "music21_corpus"
 
@@ -21,6 +22,45 @@ class BeamConfig:
 
     runner: str = "local"
     num_workers: int = 2
+
+
+@dataclass(frozen=True)
+class ScrapeConfig:
+    """A site -> `raw/<site>`."""
+
+    site: str = ""
+    index: str = ""
+    catalog: str = ""
+    folder: str = ""
+    license: str = ""
+    only: tuple[str, ...] = ()
+    i_have_permission: bool = False
+    delay_seconds: float = 1.0
+    max_scores: int = 0
+    max_requests: int = 0
+    daily_requests: int = 0
+    daily_mb: float = 0.0
+    max_page_mb: float = 4.0
+    max_score_mb: float = 16.0
+    max_file_mb: float = 8000.0
+    timeout_seconds: float = 20.0
+    max_seconds: float = 60.0
+    max_tries: int = 3
+    revisit_days: float = 0.0
+    private_hosts: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The TOML file of the one site that the user describes; empty for a site by name."""
+        if self.site == "html_index":
+            return self.index
+        return self.site if self.site.endswith(".toml") else ""
+
+    @property
+    def name(self) -> str:
+        """The folder below `raw/` that the site goes to: its name, or that of its TOML file."""
+        file = self.description.rpartition("/")[2]
+        return names.slug(file.removesuffix(".toml")) if file else self.site
 
 
 @dataclass(frozen=True)
@@ -119,7 +159,9 @@ class Config:
     data: str = "data"
     seed: int = 0
     force: bool = False
+    deny: str = ""
     beam: BeamConfig = field(default_factory=BeamConfig)
+    scrape: ScrapeConfig = field(default_factory=ScrapeConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     genres: GenresConfig = field(default_factory=GenresConfig)
     subsets: SubsetsConfig = field(default_factory=SubsetsConfig)
@@ -131,7 +173,8 @@ class Config:
 
 _NEVER_EMPTY = ("data", "ingest.source", "genres.providers", "train.rnn_layer_sizes")
 _PATHS = (
-    *("data", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
+    *("data", "deny", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
+    *("scrape.site", "scrape.index", "scrape.catalog", "scrape.folder"),
     *("genres.msd_labels", "genres.match_scores"),
 )
 
@@ -139,6 +182,18 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
     "train.rnn_layer_sizes": (1, 65_536),
     "beam.num_workers": (1, 1024),
+    "scrape.delay_seconds": (0, 86_400),
+    "scrape.max_scores": (0, float("inf")),
+    "scrape.max_requests": (0, float("inf")),
+    "scrape.daily_requests": (0, float("inf")),
+    "scrape.daily_mb": (0, float("inf")),
+    "scrape.max_page_mb": (0.001, 64),
+    "scrape.max_score_mb": (0.001, 1024),
+    "scrape.max_file_mb": (0.001, 1_000_000),
+    "scrape.timeout_seconds": (0.1, 600),
+    "scrape.max_seconds": (0.1, 3600),
+    "scrape.max_tries": (1, 20),
+    "scrape.revisit_days": (0, 36_500),
     "ingest.limit_per_artist": (0, float("inf")),
     "ingest.files_per_shard": (1, 100_000),
     "ingest.num_readers": (1, 256),
@@ -296,4 +351,8 @@ def load(path: str | None = None, settings: Iterable[str] = ()) -> Config:
     config: Config = _build(Config, values, "")
     if config.subsets.eval_ratio + config.subsets.test_ratio > 0.8:
         raise ValueError("subsets.eval_ratio and subsets.test_ratio leave under 20 % to train on")
+    if config.scrape.site and config.ingest.source == DEFAULT_SOURCE:
+        scraped = Layout(config.data).raw(config.scrape.name)
+        ingest = dataclasses.replace(config.ingest, source=scraped)
+        config = dataclasses.replace(config, ingest=ingest)
     return config

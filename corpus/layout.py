@@ -20,6 +20,8 @@ REJECTIONS = "rejections.jsonl"
 ARTIST_GENRES = "artist_genres.parquet"
 TRACK_GENRES = "track_genres.parquet"
 REVIEW = "review.csv"
+SOURCES = "sources.parquet"
+INDEX = "index.csv"
 CACHE = "cache.sqlite"
 LABELS = "labels.parquet"
 CROSSOVER_PICTURE = "crossover.png"
@@ -37,6 +39,10 @@ class Layout:
     """The folders of one run. `data` is a local folder or an object-store URI."""
 
     data: str
+
+    def raw(self, source: str) -> str:
+        """What the scrape stage keeps of one source."""
+        return files.join(self.data, "raw", source)
 
     @property
     def notesequences(self) -> str:

@@ -1,6 +1,7 @@
 """`python -m corpus.preflight`: can this run work at all? Said before hours of reading, not after.
 
-Lists the source, reads the genre table and checks that the genres asked for are in it.
+Lists the source, or sees whether its site may be asked; reads the genre table and checks that
+the genres asked for are in it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from corpus.providers import ProviderSettings
 from corpus.providers.table import TableProvider
 from corpus.records import Track
 from corpus.sources import open_source
+from corpus.stages.scrape import ScrapeStage
 
 
 def check(config: Config) -> str:
@@ -26,10 +28,14 @@ def check(config: Config) -> str:
     """
     open_encoding(config.examples)
     files.require_writable(config.data)
-    source = open_source(config.ingest.source)
     filters.matching(tables.schema_of(Track).empty_table(), config.subsets.where)
     if not config.subsets.genres:
         raise ValueError('no genre was asked for; give GENRES="metal,hip hop"')
+    if config.scrape.site:
+        ScrapeStage(config).options()
+        subsets = _subsets(config, config.genres.table)
+        return f"{config.scrape.name} will be scraped; subsets: {', '.join(subsets)}"
+    source = open_source(config.ingest.source)
     subsets = _subsets(config, config.genres.table or source.genre_table)
     num_files = len(source.list_files())
     return f"{num_files} files of {source.name}; subsets: {', '.join(subsets)}"

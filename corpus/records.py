@@ -38,6 +38,45 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapedFile:
+    """One score, or one archive of scores, that was scraped: a row of sources.parquet.
+
+    Attributes:
+      path: below the source: made of the address, with the extension of what it is.
+      url: where it was had; also_at: where the same bytes are, too.
+      sha256, md5, num_bytes: of the bytes.
+      media_type: by its first bytes.
+      artist, title: as the pages tell; empty where they do not.
+      license: as the page states it, else the site's; license_url: where it says so.
+      license_hash: SHA-256 of the license's whole text, which is kept as licenses/<hash>.txt.
+      via: the page that leads there.
+      retrieved_at, checked_at: when the bytes came, and when they were last found unchanged.
+      etag, last_modified: as the server said.
+      warc, offset: where the record begins; an empty `warc` where `path` is a file of its own.
+    """
+
+    path: str
+    url: str
+    sha256: str
+    md5: str
+    num_bytes: int
+    media_type: str
+    artist: str
+    title: str
+    license: str
+    license_url: str
+    license_hash: str
+    via: str
+    retrieved_at: str
+    checked_at: str
+    etag: str
+    last_modified: str
+    warc: str
+    offset: int
+    also_at: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """One score that was read; a tune book gives one track a tune.
 

@@ -6,9 +6,12 @@ from corpus.stages import Stage
 from corpus.stages.examples import ExamplesStage
 from corpus.stages.genres import GenresStage
 from corpus.stages.ingest import IngestStage
+from corpus.stages.scrape import ScrapeStage
 from corpus.stages.subsets import SubsetsStage
 
-STAGES: tuple[type[Stage], ...] = (IngestStage, GenresStage, SubsetsStage, ExamplesStage)  # type: ignore[type-arg]
+STAGES: tuple[type[Stage], ...] = (  # type: ignore[type-arg]
+    ScrapeStage, IngestStage, GenresStage, SubsetsStage, ExamplesStage,
+)  # fmt: skip
 
 if __name__ == "__main__":
     for stage in STAGES:

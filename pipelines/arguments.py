@@ -32,7 +32,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Shorthand:
-    """A flag in place of `--set key=value`."""
+    """A flag in place of `--set key=value`; of `key=true` where nothing stands behind it."""
 
     flag: str
     key: str
@@ -87,7 +87,10 @@ def parse(
             parser.add_argument(action.flag, action="store_true", help=f"{action.help}{_OFF}")
     for short in shorthands:
         text = f"{short.help} (default: {short.key} of the configuration)"
-        parser.add_argument(short.flag, metavar=short.takes, help=text)
+        if short.takes:
+            parser.add_argument(short.flag, metavar=short.takes, help=text)
+        else:
+            parser.add_argument(short.flag, action="store_const", const="true", help=text)
     given = parser.parse_args(ours)
     for short in shorthands:
         if (value := _value(given, short.flag)) is not None:

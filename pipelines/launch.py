@@ -49,7 +49,7 @@ def run_stage(
     command.announce(report, skipped=skipped)
     if reports.UNASKED in report.details:
         return RESUME_LATER_EXIT if reports.RESUME_AFTER in report.details else 1
-    reports.fail_if_empty(report, stage.advice)
+    stage.check(report)
     return 0
 
 

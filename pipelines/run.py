@@ -13,7 +13,7 @@ from typing import Any
 import apache_beam as beam
 from tqdm import tqdm
 
-from corpus import command, files
+from corpus import command
 from corpus.stages import Stage
 from pipelines import options
 from pipelines.arguments import StageArguments
@@ -29,17 +29,16 @@ def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
 
 @contextlib.contextmanager
 def _progress(stage: Stage[Any], total: int) -> Iterator[None]:
-    """A bar over the finished shards, whatever process or machine writes them."""
+    """A bar over what is done, whatever process or machine does it."""
     if not sys.stderr.isatty():
         yield
         return
     ended = threading.Event()
-    with tqdm(total=total, desc=stage.name, unit="shard", leave=False) as bar:
+    with tqdm(total=total, desc=stage.name, unit="", leave=False) as bar:
 
         def watch() -> None:
             while not ended.wait(_POLL_SECONDS):
-                names = files.list_names(stage.folder, recursive=True)
-                bar.n = min(sum(name.endswith(".tfrecord") for name in names), total)
+                bar.n, bar.total = stage.progress(total)
                 bar.refresh()
 
         thread = threading.Thread(target=watch, daemon=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from corpus.manners import DAY
 from corpus.providers.base import (
     AMBIGUOUS,
     ERROR,
@@ -23,7 +24,7 @@ from corpus.providers.base import (
     Candidate,
     OutOfQuota,
 )
-from corpus.providers.cache import DAY, AnswerCache, Ledger
+from corpus.providers.cache import AnswerCache, Ledger
 from tests.fake_services import Clock
 
 ROOT = Path(__file__).parents[1]

@@ -12,6 +12,7 @@ from tests.test_pipelines import run
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
+    "pipelines.scrape",
     "pipelines.ingest",
     "pipelines.genres",
     "pipelines.subsets",
@@ -69,5 +70,5 @@ def test_documents_name_what_exists(name: str) -> None:
 def test_the_stages_are_listed() -> None:
     printed = run("pipelines").stdout
     assert [line.split(".")[1].split()[0] for line in printed.splitlines()] == [
-        "ingest", "genres", "subsets", "examples",
+        "scrape", "ingest", "genres", "subsets", "examples",
     ]  # fmt: skip

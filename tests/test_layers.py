@@ -29,9 +29,10 @@ ONLY_IN = {
     "sklearn": ("viz",),
     "matplotlib": ("viz",),
     "plotly": ("viz",),
-    "requests": ("corpus/sources", "corpus/providers"),
+    "requests": ("corpus/crawl", "corpus/providers"),
     "spotipy": ("corpus/providers",),
-    "bs4": ("corpus/sources",),
+    "bs4": ("corpus/crawl", "corpus/sources/sites"),
+    "warcio": ("corpus/crawl", "corpus/sources"),
 }
 
 

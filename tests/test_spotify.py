@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from corpus.manners import DAY
 from corpus.providers.base import (
     AMBIGUOUS,
     ERROR,
@@ -22,7 +23,7 @@ from corpus.providers.base import (
     OutOfQuota,
     ProviderError,
 )
-from corpus.providers.cache import DAY, AnswerCache, Ledger
+from corpus.providers.cache import AnswerCache, Ledger
 from corpus.providers.spotify import SpotifyProvider
 from corpus.providers.web import PoliteSession
 from tests.fake_services import Clock, FakeService, Reply, Request, serve

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import requests
 
+from corpus.manners import DAY, retry_after, without_secrets
 from corpus.providers.base import OutOfQuota, ProviderError
-from corpus.providers.cache import DAY, AnswerCache, Ledger
-from corpus.providers.web import PoliteSession, ServiceError, retry_after, without_secrets
+from corpus.providers.cache import AnswerCache, Ledger
+from corpus.providers.web import PoliteSession, ServiceError
 from tests.fake_services import Clock, Reply, serve
 
 FINE = Reply(body={"fine": True})

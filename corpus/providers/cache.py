@@ -1,7 +1,6 @@
 """What services said, and how often they were asked: one SQLite file.
 
-Write-ahead logging lets several processes use the file at once. Whatever was put or booked is
-committed before the call returns, so a process that is killed loses nothing.
+Whatever was put or booked is committed before the call returns.
 
 Found genres live 30 days and misses 7: Spotify's terms forbid keeping its content for good, and
 a service that does not know an artist today may know it next week.
@@ -12,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-import tenacity
-
+from corpus.database import Database, Kind
+from corpus.manners import DAY
 from corpus.providers.base import (
     AMBIGUOUS,
     ERROR,
@@ -31,34 +29,22 @@ from corpus.providers.base import (
     OutOfQuota,
 )
 
-DAY = 86_400.0  # seconds
 LIFETIMES = {FOUND: 30 * DAY, NO_MATCH: 7 * DAY, NO_GENRES: 7 * DAY, AMBIGUOUS: 7 * DAY}
 
-_APPLICATION = 0x474D4143  # PRAGMA application_id: tells our files from other SQLite files
-_SCHEMA = 1  # PRAGMA user_version
-_BUSY_SECONDS = 30.0
 _MAX_VARIABLES = 500  # SQLite builds allow 999 or more in one statement
-# One statement, so that another process cannot make the tables in between.
-_WHAT_IS_IT = (
-    "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
-    " FROM pragma_application_id, pragma_user_version"
-)
-_TABLES = (
-    "CREATE TABLE answers (provider TEXT, artist TEXT, version TEXT, status TEXT, answer TEXT,"
-    " expires_at REAL, fetched_at REAL, PRIMARY KEY (provider, artist)) WITHOUT ROWID",
-    "CREATE INDEX answers_by_age ON answers (provider, expires_at)",
-    "CREATE TABLE calls (provider TEXT, at REAL)",
-    "CREATE INDEX calls_by_age ON calls (provider, at)",
-    "CREATE TABLE holds (provider TEXT PRIMARY KEY, until REAL)",
-)
-
-
-# SQLite does not wait by itself where two processes turn a new file to write-ahead logging.
-_when_unlocked = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_message(match="database is locked"),
-    wait=tenacity.wait_random(0.01, 0.05),
-    stop=tenacity.stop_after_delay(_BUSY_SECONDS),
-    reraise=True,
+_KIND = Kind(
+    what="cache of answers",
+    without_it="all is asked anew",
+    application=0x474D4143,
+    schema=1,
+    tables=(
+        "CREATE TABLE answers (provider TEXT, artist TEXT, version TEXT, status TEXT, answer TEXT,"
+        " expires_at REAL, fetched_at REAL, PRIMARY KEY (provider, artist)) WITHOUT ROWID",
+        "CREATE INDEX answers_by_age ON answers (provider, expires_at)",
+        "CREATE TABLE calls (provider TEXT, at REAL)",
+        "CREATE INDEX calls_by_age ON calls (provider, at)",
+        "CREATE TABLE holds (provider TEXT PRIMARY KEY, until REAL)",
+    ),
 )
 
 
@@ -92,78 +78,17 @@ class AnswerCache:
     def __init__(self, path: str, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
-        self._lock = threading.RLock()
-        with self._explained():
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        try:
-            self._open()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _open(self) -> None:
-        with self._explained():
-            self._check()
-            self._db.execute("PRAGMA secure_delete = ON")
-            _when_unlocked(self._db.execute, "PRAGMA journal_mode = WAL")
+        self._database = Database(path, _KIND)
         with self.transaction() as db:
-            if not self._check():
-                for statement in _TABLES:
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {_APPLICATION}")
-                db.execute(f"PRAGMA user_version = {_SCHEMA}")
             db.execute("DELETE FROM answers WHERE expires_at <= ?", (self._clock(),))
 
-    def _check(self) -> bool:
-        """Whether the file has our tables; False for a new one."""
-        application, schema, tables = self._db.execute(_WHAT_IS_IT).fetchone()
-        if (application, schema, tables) == (0, 0, 0):
-            return False
-        if application != _APPLICATION:
-            raise ValueError(
-                f"{self.path} is a database of another program; delete it, or name another "
-                "file for the cache of answers"
-            )
-        if schema != _SCHEMA:
-            raise ValueError(
-                f"{self.path} has version {schema} of the cache of answers and this program "
-                f"reads version {_SCHEMA}; delete the file, and all is asked anew"
-            )
-        return True
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Says what a user can do about an error of SQLite."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise ValueError(
-                f"cannot use the cache of answers {self.path}: {error}; see whether its folder "
-                "is there, can be written to and has room, and whether another run holds the file"
-            ) from error
-        except (sqlite3.DatabaseError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(
-                f"the cache of answers {self.path} is damaged or something else: {error}; "
-                "delete the file, and all is asked anew"
-            ) from error
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """All that is done inside is committed at its end, or nothing where it raises.
 
         Raises:
           ValueError: the file is damaged, locked for too long, or cannot be written.
         """
-        with self._lock, self._explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+        return self._database.transaction()
 
     def get(
         self, provider: str, version: str, artists: Sequence[str]
@@ -176,8 +101,9 @@ class AnswerCache:
         now = self._clock()
         found: dict[str, tuple[Answer, float]] = {}
         expired = False
-        with self._lock, self._explained():
-            for artist, row_version, text, expires_at, fetched_at in self._rows(provider, artists):
+        with self._database.reading() as db:
+            rows = self._rows(db, provider, artists)
+            for artist, row_version, text, expires_at, fetched_at in rows:
                 expired |= expires_at <= now
                 if row_version == version and expires_at > now:
                     found[artist] = (_parse_answer(text), fetched_at)
@@ -186,7 +112,7 @@ class AnswerCache:
         return found
 
     def _rows(
-        self, provider: str, artists: Sequence[str]
+        self, db: sqlite3.Connection, provider: str, artists: Sequence[str]
     ) -> Iterator[tuple[str, str, str, float, float]]:
         for start in range(0, len(artists), _MAX_VARIABLES):
             keys = [_key(artist) for artist in artists[start : start + _MAX_VARIABLES]]
@@ -195,7 +121,7 @@ class AnswerCache:
                 "SELECT artist, version, answer, expires_at, fetched_at FROM answers "  # noqa: S608
                 f"WHERE provider = ? AND artist IN ({marks})"  # only question marks
             )
-            for key, *rest in self._db.execute(query, (provider, *keys)):
+            for key, *rest in db.execute(query, (provider, *keys)):
                 yield (json.loads(key), *rest)
 
     def put(self, provider: str, version: str, answers: Sequence[Answer]) -> None:
@@ -227,8 +153,8 @@ class AnswerCache:
     def _delete(self, where: str, *values: object) -> int:
         with self.transaction() as db:
             count = db.execute(f"DELETE FROM answers WHERE {where}", values).rowcount  # noqa: S608
-        with self._lock, self._explained():  # the log holds what was deleted until it is emptied
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._database.reading() as db:  # the log holds what was deleted until it is emptied
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return count
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -238,14 +164,14 @@ class AnswerCache:
             "GROUP BY provider, status ORDER BY provider, status"
         )
         counted: dict[str, dict[str, int]] = {}
-        with self._lock, self._explained():
-            for provider, status, count in self._db.execute(query, (self._clock(),)):
+        with self._database.reading() as db:
+            for provider, status, count in db.execute(query, (self._clock(),)):
                 counted.setdefault(provider, {})[status] = count
         return counted
 
     def close(self) -> None:
         """Closes the file; another `close` does nothing."""
-        self._db.close()
+        self._database.close()
 
     def __enter__(self) -> AnswerCache:
         return self

@@ -31,6 +31,7 @@ from spotipy.oauth2 import (  # type: ignore[import-untyped]
 )
 
 from corpus import matching
+from corpus.manners import without_secrets
 from corpus.providers.base import (
     AMBIGUOUS,
     ERROR,
@@ -42,7 +43,7 @@ from corpus.providers.base import (
     ProviderError,
 )
 from corpus.providers.cache import Ledger
-from corpus.providers.web import DOWN_AFTER, PoliteSession, ServiceError, without_secrets
+from corpus.providers.web import DOWN_AFTER, PoliteSession, ServiceError
 
 NAME = "spotify"
 BASE_URL = "https://api.spotify.com/v1/"

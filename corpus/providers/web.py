@@ -8,15 +8,11 @@ says `Retry-After: 86400`, and hide its status and headers.
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
-import re
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -25,26 +21,15 @@ import tenacity
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-import corpus
+from corpus.manners import DAY, hush, retry_after, user_agent
 from corpus.providers.base import OutOfQuota, ProviderError
-from corpus.providers.cache import DAY, Ledger
-
-CONTACT_VARIABLE = "GENREMILL_CONTACT"
+from corpus.providers.cache import Ledger
 
 DOWN_AFTER = 5  # requests that failed in a row, each after all of its tries
-_LONGEST_WAIT = 7 * DAY  # a longer Retry-After is taken for this: it is a mistake
 _CHUNK = 1 << 16
 _REDIRECTS = 5
 _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=30, jitter=1)
 
-# What libraries log: the header, a dict of headers, or the query of a URL.
-_SECRETS = (
-    (re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
-    (
-        re.compile(r"([?&](?:\w*key|\w*token|\w*secret|password)=)[^&\s\"']+", re.IGNORECASE),
-        r"\1***",
-    ),
-)
 _CHATTY = ("urllib3.connectionpool", "urllib3.connection", "spotipy.client", "spotipy.oauth2")
 
 
@@ -59,52 +44,6 @@ class _TryAgainError(Exception):
         super().__init__(why)
         self.wait = wait
         self.final = final
-
-
-def without_secrets(text: str) -> str:
-    """The text with credentials replaced by `***`."""
-    for pattern, shown in _SECRETS:
-        text = pattern.sub(shown, text)
-    return text
-
-
-class _SecretsFilter(logging.Filter):
-    """Takes credentials out of what a library logs, before any handler sees it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = without_secrets(record.getMessage()), ()
-        return True
-
-
-_FILTER = _SecretsFilter()
-
-
-def user_agent() -> str:
-    """Name, version and whom to write to: MusicBrainz and Wikimedia refuse clients without."""
-    contact = " ".join(os.environ.get(CONTACT_VARIABLE, "").split())
-    named = f"GenreMill/{corpus.__version__}"
-    return f"{named} ({contact.encode('ascii', 'replace').decode()})" if contact else named
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait after a `Retry-After` header: a number or an HTTP date.
-
-    Returns:
-      0 to 7 days; None where there is no header or nobody can read it.
-    """
-    try:
-        seconds = float(value or "")
-    except ValueError:
-        seconds = _until(value or "", now)
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def _until(date: str, now: float) -> float:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return math.nan
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
 
 
 class _BoundedAdapter(HTTPAdapter):
@@ -195,8 +134,7 @@ class PoliteSession(requests.Session):
         )
         for scheme in ("https://", "http://"):
             self.mount(scheme, _BoundedAdapter(max_bytes, timeout))
-        for name in _CHATTY:
-            logging.getLogger(name).addFilter(_FILTER)
+        hush(*_CHATTY)
 
     def request(
         self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any

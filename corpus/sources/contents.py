@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from corpus import files
 from corpus.readers.results import ReadError
 from corpus.records import SourceFile
+from corpus.sources import warc_archive
 from corpus.sources.members import Archive
 from corpus.sources.tar_archive import TarArchive
 from corpus.sources.zip_archive import ZipArchive
@@ -15,13 +16,15 @@ _TAR_HEADS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
 
 
 def open_archive(url: str) -> Archive:
-    """A zip or a tar file, told apart by its first bytes, then by its name.
+    """A zip, tar or WARC file, told apart by its first bytes, then by its name.
 
     Raises:
       OSError: it is not there or cannot be read.
     """
     with files.open_seekable(url) as file:
         head = file.read(8)
+    if head.startswith(b"WARC/") or url.lower().endswith(warc_archive.EXTENSIONS):
+        return warc_archive.WarcArchive(url)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return ZipArchive(url)
     if url.lower().endswith(".zip") and not head.startswith(_TAR_HEADS):

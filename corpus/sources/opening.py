@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from corpus import files
+from corpus import files, layout
 from corpus.readers.results import READERS_BY_EXTENSION
 from corpus.sources import locations, paths
 from corpus.sources.archive import ArchiveSource
@@ -12,6 +12,7 @@ from corpus.sources.base import Source
 from corpus.sources.folder import FolderSource
 from corpus.sources.music21_corpus import Music21CorpusSource
 from corpus.sources.pattern import PatternSource, SingleFileSource, is_pattern
+from corpus.sources.scraped import ScrapedSource
 from corpus.sources.several import SeveralSources
 
 SOURCES = {"music21_corpus": Music21CorpusSource}
@@ -23,9 +24,9 @@ def open_source(name: str, ignored: str = "") -> Source:
     """The source that a text names.
 
     Args:
-      name: a built-in source; a folder; a pattern such as `music/**/*.mid`; a zip or tar
-        archive; a score; or several of them with commas between. What exists as it is
-        written is one place, commas and all.
+      name: a built-in source; a folder, also one that was scraped; a pattern such as
+        `music/**/*.mid`; a zip, tar or WARC archive; a score; or several of them with commas
+        between. What exists as it is written is one place, commas and all.
       ignored: a folder whose files do not count, wherever they lie.
 
     Raises:
@@ -71,6 +72,8 @@ def _open_one(name: str, ignored: str) -> Source:
         return _open_file(name)
     if is_pattern(name) and not files.exists(name):
         return PatternSource(name, ignored)
+    if files.exists(files.join(name, layout.SOURCES)):
+        return ScrapedSource(name)
     return FolderSource(name, ignored)
 
 

@@ -8,7 +8,8 @@ from corpus import names
 from corpus.readers.results import READERS_BY_EXTENSION
 
 ARCHIVE_EXTENSIONS = (
-    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz",
+    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".warc",
+    ".warc.gz",
 )  # fmt: skip
 
 _DRIVE = re.compile(r"^[A-Za-z]:(?=/)")

@@ -155,6 +155,19 @@ class Stage(ABC, Generic[Work]):
         """Removes what an earlier run left."""
         reports.clear(self.folder)
 
+    def check(self, report: StageReport) -> None:
+        """Refuses a run that gives the next stage nothing.
+
+        Raises:
+          EmptyStageError: with the counts, the reasons and the next step.
+        """
+        reports.fail_if_empty(report, self.advice)
+
+    def progress(self, total: int) -> tuple[int, int]:
+        """(pieces done, pieces in all), for a progress bar."""
+        present = files.list_names(self.folder, recursive=True)
+        return min(sum(name.endswith(".tfrecord") for name in present), total), total
+
     def finish(self, results: Sequence[ShardResult]) -> StageReport:
         """Writes tables, rejections and, last, the report."""
         ordered = sorted(results, key=lambda result: result.name)

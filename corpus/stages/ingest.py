@@ -22,6 +22,7 @@ from corpus import (
     analysis,
     clusters,
     compiled,
+    deny,
     duplicates,
     files,
     layout,
@@ -187,8 +188,12 @@ class IngestStage(Stage[ShardPlan]):
     def settings(self) -> object:
         return dataclasses.replace(self.config.ingest, source=self._source.name, num_readers=1)
 
+    @functools.cached_property
+    def _deny(self) -> deny.DenyList:
+        return deny.load(self.config.data, self.config.deny)
+
     def input_hash(self) -> str:
-        self._state = self._source.state()
+        self._state = self._source.state() + self._deny.digest()
         return self._state
 
     def plan(self) -> list[ShardPlan]:
@@ -258,6 +263,8 @@ class IngestStage(Stage[ShardPlan]):
             return _FileRead(file, "", [Score.rejected(content)])
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         try:
+            if self._deny.names(content):
+                raise ReadError(deny.REASON, deny.DETAIL)
             prepared = prepare(content, file.path)
             if prepared.media != MIDI:
                 return _FileRead(file, md5, self._children.submit(prepared))

@@ -1,0 +1,132 @@
+"""HTTP connections that reach no private network, one a host.
+
+A page of a stranger's may send us to `http://169.254.169.254/` or to a name that leads to
+our own network. Addresses are looked at before a connection is made and once it stands, so that
+a name server that answers twice in two ways gains nothing. No request goes out before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import struct
+from collections.abc import Collection
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing says so at once
+
+
+class PrivateAddressError(Exception):
+    """A host whose address is not one of the public internet."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+class _Guard:
+    """Knows which hosts may be private, and the socket that was made last."""
+
+    def __init__(self, private_hosts: Collection[str]) -> None:
+        self._private_hosts = frozenset(host.lower() for host in private_hosts)
+        self._socket: socket.socket | None = None
+
+    def check_name(self, host: str, port: int) -> None:
+        if host.strip("[]").lower() in self._private_hosts:
+            return
+        for *_, address in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM):
+            self._check(host, str(address[0]))
+
+    def check_socket(self, host: str, made: socket.socket) -> None:
+        self._socket = made
+        if host.strip("[]").lower() not in self._private_hosts:
+            self._check(host, str(made.getpeername()[0]))
+
+    @staticmethod
+    def _check(host: str, address: str) -> None:
+        if not is_public(address):
+            raise PrivateAddressError(f"{host} is {address}, which is no public address")
+
+    def reset(self) -> None:
+        """Makes the server notice at once that we go: it may be sending a byte a second."""
+        with contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+class _GuardedHTTP(HTTPConnection):
+    guard: _Guard
+
+    def _new_conn(self) -> socket.socket:
+        return _guarded(self, super()._new_conn)
+
+
+class _GuardedHTTPS(HTTPSConnection):
+    guard: _Guard
+
+    def _new_conn(self) -> socket.socket:
+        return _guarded(self, super()._new_conn)
+
+
+def _guarded(connection: _GuardedHTTP | _GuardedHTTPS, connect: Any) -> socket.socket:
+    host = connection.host
+    with contextlib.suppress(socket.gaierror):  # connecting will say so
+        connection.guard.check_name(host, connection.port or 0)
+    made: socket.socket = connect()
+    try:
+        connection.guard.check_socket(host, made)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _pool_classes(guard: _Guard) -> dict[str, Any]:
+    """Pools whose connections have this guard."""
+    http = type("GuardedHTTP", (_GuardedHTTP,), {"guard": guard})
+    https = type("GuardedHTTPS", (_GuardedHTTPS,), {"guard": guard})
+    return {
+        "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+        "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+    }
+
+
+class GuardedAdapter(HTTPAdapter):
+    """One connection a host, kept open, and none to a private address.
+
+    Used without a `requests.Session`: so there are no cookies, no redirects that are followed
+    unseen, no proxies from the environment and no `~/.netrc`.
+
+    Args:
+      private_hosts: host names that may be private, for tests on this machine.
+    """
+
+    def __init__(self, private_hosts: Collection[str] = ()) -> None:
+        self._guard = _Guard(private_hosts)
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        manager: PoolManager = self.poolmanager
+        manager.pool_classes_by_scheme = _pool_classes(self._guard)
+
+    def abandon(self, reply: requests.Response) -> None:
+        """Ends a reply that was not read to its end, and its connection."""
+        self._guard.reset()
+        reply.close()

@@ -1,0 +1,232 @@
+"""Any site of links, described in TOML: how its pages lead to scores, and what they tell of them.
+
+Data card: whatever the description says (`Card`); `corpus.sources.sites.cards` lists its keys.
+Only the hosts of the description are asked, by the rules of their robots.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote, urlsplit
+
+import soupsieve
+from bs4 import BeautifulSoup, Tag
+
+from corpus.crawl import markup, urls
+from corpus.crawl.records import FILE, LICENSE, PAGE, SCORE, Link, Told
+from corpus.crawl.website import ExpectedFile, Found, Page
+from corpus.sources import paths
+from corpus.sources.sites.cards import Card, Field, PageRules
+
+_ADDRESSES = ("href", "src", "data", "data-href", "data-src", "data-url")
+_PAGES = "a[href], area[href], frame[src], iframe[src]"
+_SCORES = (
+    "a[href], area[href], embed[src], bgsound[src], object[data], audio[src], source[src],"
+    " midi-player[src]"
+)
+# Of a link's address: what is surely no page.
+_NO_PAGE = re.compile(
+    r"\.(?:jpe?g|png|gif|svg|webp|ico|bmp|tiff?|css|js|json|rss|atom|woff2?|ttf|pdf|ps|djvu"
+    r"|mp3|ogg|wav|flac|m4a|wma|aac|mp4|avi|mov|webm|mkv|exe|dmg|iso|docx?|xlsx?|rtf|swf|torrent)$",
+    re.IGNORECASE,
+)
+_REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
+# Of a link's text: what says nothing about the music.
+_NO_TITLE = re.compile(
+    r"[\W\d_]*|(?:the )?(?:midi?|mxl|xml|musicxml|abc|kar|zip|file|score|here|click here|play"
+    r"|listen|get|download|save|open|link|midi? (?:file|download)"
+    r"|download (?:midi?|file|score)s?)",
+    re.IGNORECASE,
+)
+
+
+class HtmlIndex:
+    """Pages with links to scores."""
+
+    def __init__(self, card: Card) -> None:
+        if not card.start:
+            raise ValueError(f"the description of {card.name} has no start: give the first page")
+        _check_selectors(card)
+        self.card = card
+        self._allowed = card.allow_list()
+        self._within = card.within or tuple(map(_folder, card.start))
+
+    def start(self) -> Sequence[Link]:
+        """The pages about licenses, then the pages where the crawl begins."""
+        licenses = [url for url in self.card.license_pages if url not in self.card.start]
+        pages = self.card.start
+        return [*(Link(url, LICENSE) for url in licenses), *(Link(url, PAGE) for url in pages)]
+
+    def files(self) -> Mapping[str, ExpectedFile]:
+        """Nothing is known of a file beforehand."""
+        return {}
+
+    def read(self, page: Page) -> Found:
+        """Links to scores and to further pages, with what the page tells of them."""
+        rules = next(rules for rules in self.card.rules if re.search(rules.match, page.url))
+        return _Reading(self, page, rules, markup.tree(page.text)).found()
+
+    def is_within(self, url: str) -> bool:
+        """Whether this address is one of the index's pages."""
+        return url.startswith(self._within) and self._allowed.allows(url)
+
+
+def _check_selectors(card: Card) -> None:
+    for rules in card.rules:
+        plain = (rules.pages, rules.next, rules.scores, rules.item)
+        for selector in (*plain, rules.artist.select, rules.title.select, rules.license.select):
+            try:
+                soupsieve.compile(selector or "a")
+            except soupsieve.SelectorSyntaxError as error:
+                reason = str(error).splitlines()[0]
+                raise ValueError(
+                    f"{card.name}: {selector!r} is no CSS selector: {reason}"
+                ) from error
+
+
+def _folder(url: str) -> str:
+    """`https://example.org/midi/` of `https://example.org/midi/index.html`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rpartition('/')[0]}/"
+
+
+class _Reading:
+    """One page, while it is read."""
+
+    def __init__(self, site: HtmlIndex, page: Page, rules: PageRules, tree: BeautifulSoup) -> None:
+        self._site, self._page, self._rules, self._tree = site, page, rules, tree
+        self._found = Found()
+        self._base = _base(tree, page.url)
+        here = Told(
+            artist=_text(tree, rules.artist),
+            license=_text(tree, rules.license, markup.MAX_LICENSE_CHARS),
+            license_url=page.url,
+        )
+        self._told = _with_license_page(here).over(page.told)
+        self._title = _text(tree, rules.title)
+
+    def found(self) -> Found:
+        if _says_nofollow(self._tree):
+            self._found.count("pages_that_say_nofollow")
+            return self._found
+        taken = {url for element, url in self._score_links() if self._add_score(element, url)}
+        for element in self._tree.select(self._rules.pages or _PAGES):
+            self._add_page(element, taken)
+        for element in self._tree.select(self._rules.next) if self._rules.next else ():
+            if url := self._address(element):
+                self._add(url, PAGE, self._told)
+        for url in self._refreshes():
+            self._add(url, PAGE, self._told)
+        return self._found
+
+    def _score_links(self) -> Iterator[tuple[Tag, str]]:
+        for element in self._tree.select(self._rules.scores or _SCORES):
+            url = self._address(element)
+            if url and (self._rules.scores or _is_music(url)):
+                yield element, url
+
+    def _add_score(self, element: Tag, url: str) -> bool:
+        near = self._near(element)
+        text = markup.one_line(element.get_text(" "))
+        title = near.title or self._title or ("" if _NO_TITLE.fullmatch(text) else text)
+        told = Told(near.artist, title, near.license, near.license_url).over(self._told)
+        is_file = paths.archive_stem(_path(url)) != ""
+        self._add(url, FILE if is_file else SCORE, told)
+        return True
+
+    def _add_page(self, element: Tag, taken: set[str]) -> None:
+        url = self._address(element)
+        if not url or url in taken:
+            return
+        if not self._site.is_within(url):
+            self._found.count("links_outside")
+        elif _NO_PAGE.search(_path(url)) or _is_music(url):
+            self._found.count("links_to_other_media")
+        else:
+            self._add(url, PAGE, self._near(element).over(self._told))
+
+    def _refreshes(self) -> Iterator[str]:
+        for meta in self._tree.select('meta[http-equiv="refresh" i]'):
+            match = _REFRESH.search(str(meta.get("content", "")))
+            if match and (url := self._canonical(match[1])) and self._site.is_within(url):
+                yield url
+
+    def _near(self, element: Tag) -> Told:
+        """What the element around a link tells."""
+        rules = self._rules
+        item = element.css.closest(rules.item) if rules.item else None
+        if item is None:
+            return Told()
+        told = Told(
+            artist=_text(item, rules.artist),
+            title=_text(item, rules.title),
+            license=_text(item, rules.license, markup.MAX_LICENSE_CHARS),
+            license_url=self._page.url,
+        )
+        return _with_license_page(told)
+
+    def _add(self, url: str, kind: str, told: Told) -> None:
+        depth = self._page.depth + 1
+        self._found.links.append(Link(url, kind, told, depth, via=self._page.url))
+
+    def _address(self, element: Tag) -> str:
+        for name in _ADDRESSES:
+            if value := element.get(name):
+                return self._canonical(str(value))
+        return ""
+
+    def _canonical(self, address: str) -> str:
+        if address.lstrip()[:1] in ("", "#") or _is_script(address):
+            return ""
+        try:
+            return urls.canonical(address, self._base)
+        except ValueError:
+            self._found.count("links_that_are_no_addresses")
+            return ""
+
+
+def _is_script(address: str) -> bool:
+    return address.lstrip().lower().startswith(("javascript:", "mailto:", "data:", "tel:"))
+
+
+def _base(tree: BeautifulSoup, url: str) -> str:
+    """What relative links of a page are relative to."""
+    base = tree.select_one("base[href]")
+    try:
+        return url if base is None else urls.canonical(str(base["href"]), url)
+    except ValueError:
+        return url
+
+
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path)
+
+
+def _is_music(url: str) -> bool:
+    path = _path(url)
+    return paths.is_score_name(path) or paths.archive_stem(path) != ""
+
+
+def _with_license_page(told: Told) -> Told:
+    """A page without a license is no license's page."""
+    return told if told.license else Told(told.artist, told.title)
+
+
+def _says_nofollow(tree: BeautifulSoup) -> bool:
+    metas = tree.select('meta[name="robots" i], meta[name="genremill" i]')
+    said = {word.strip().lower() for m in metas for word in str(m.get("content", "")).split(",")}
+    return bool(said & {"nofollow", "none"})
+
+
+def _text(place: Tag, field: Field, limit: int = markup.MAX_FIELD_CHARS) -> str:
+    """What a field says; empty if its element is not there or its pattern does not fit."""
+    element = place.select_one(field.select) if field.select else None
+    if element is None:
+        return ""
+    raw = str(element.get(field.attribute, "")) if field.attribute else element.get_text(" ")
+    text = markup.one_line(raw, limit)
+    if not field.pattern:
+        return text
+    match = re.search(field.pattern, text)
+    return "" if match is None else (match[1] if match.groups() else match[0]).strip()

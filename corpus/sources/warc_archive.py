@@ -1,0 +1,115 @@
+"""WARC files, as crawlers write them: replies and resources are the members.
+
+Pages are members too, and are rejected by their names like other files that are no scores.
+warcio reads the records; it passes over a record that was cut without a word, so lengths are
+checked here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.exceptions import ArchiveLoadFailed
+
+from corpus import files
+from corpus.crawl import media
+from corpus.readers.results import ReadError
+from corpus.sources.members import Member
+from corpus.sources.web_paths import path_of
+
+EXTENSIONS = (".warc.gz", ".warc")
+
+_HEAD = 8192
+_WITH_CONTENT = ("response", "resource")
+# What warcio raises on whatever bytes: its own errors, and those of what it builds on.
+_DAMAGE = (ArchiveLoadFailed, ValueError, EOFError, OSError, KeyError, IndexError, AttributeError)
+
+
+class WarcArchive:
+    """A WARC file at a path or URI; reading later and later members is one pass."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open = contextlib.ExitStack()
+        self._records: Iterator[Any] | None = None
+        self._ordinal = -1
+
+    def members(self) -> Iterator[Member]:
+        """Every reply with status 200 and every resource, in the archive's order."""
+        with files.open_seekable(self._url) as file:
+            try:
+                for record in _with_content(file):
+                    head = record.content_stream().read(_HEAD)
+                    url = record.rec_headers.get_header("WARC-Target-URI") or ""
+                    size = record.rec_headers.get_header("Content-Length") or "0"
+                    yield Member(path_of(url, media.sniff(head)), int(size))
+            except _DAMAGE as error:
+                detail = f"{error}; what comes after it in the archive is lost"
+                yield Member("", 0, "damaged_archive", detail)
+
+    def read(self, ordinal: int, max_bytes: int) -> bytes:
+        """The content of one member.
+
+        Raises:
+          ReadError: it cannot be read, or is larger than `max_bytes`.
+        """
+        if self._records is None or self._ordinal >= ordinal:
+            self.close()
+            file = self._open.enter_context(files.open_seekable(self._url))
+            self._records, self._ordinal = _with_content(file), -1
+        record = None
+        try:
+            while self._ordinal < ordinal:
+                record = next(self._records)
+                self._ordinal += 1
+        except StopIteration:
+            detail = "the archive is shorter than when it was listed"
+            raise ReadError("truncated_archive", detail) from None
+        except _DAMAGE as error:
+            raise ReadError("damaged_archive", str(error)) from error
+        return _content(record, max_bytes)
+
+    def close(self) -> None:
+        """Closes the file; a later read opens it again."""
+        self._records = None
+        self._open.close()
+
+
+def read_record(url: str, offset: int, max_bytes: int) -> bytes:
+    """The content of the record that begins at an offset.
+
+    Raises:
+      ReadError: it cannot be read, or is larger than `max_bytes`.
+      OSError: the file is not there.
+    """
+    with files.open_seekable(url) as file:
+        file.seek(offset)
+        try:
+            record = next(_with_content(file))
+        except StopIteration:
+            raise ReadError("truncated_archive", "there is no record any more") from None
+        except _DAMAGE as error:
+            raise ReadError("damaged_archive", str(error)) from error
+        return _content(record, max_bytes)
+
+
+def _with_content(file: BinaryIO) -> Iterator[Any]:
+    for record in ArchiveIterator(file):
+        status = record.http_headers.get_statuscode() if record.http_headers else "200"
+        if record.rec_type in _WITH_CONTENT and status == "200":
+            yield record
+
+
+def _content(record: Any, max_bytes: int) -> bytes:
+    try:
+        data: bytes = record.content_stream().read(max_bytes + 1)
+    except _DAMAGE as error:
+        raise ReadError("damaged_archive", str(error)) from error
+    if len(data) > max_bytes:
+        raise ReadError("too_big", f"over {max_bytes / 1e6:g} MB")
+    if getattr(record.raw_stream, "limit", 0) > 0:
+        raise ReadError("truncated_archive", "the archive ends in the middle of this file")
+    return data

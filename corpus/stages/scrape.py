@@ -1,0 +1,329 @@
+"""Scrape: a site -> `raw/<site>`: WARC files, a table of what is in them, rejections."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from corpus import deny, files, layout, manners, reports, tables
+from corpus.config import Config
+from corpus.crawl import local, results, takedown
+from corpus.crawl.crawler import AS_ASKED, FRONTIER, crawl
+from corpus.crawl.fetch import Limits
+from corpus.crawl.frontier import Frontier
+from corpus.crawl.hosts import DailyLimits, utc
+from corpus.crawl.options import CrawlOptions
+from corpus.crawl.pace import SHORTEST
+from corpus.crawl.records import WAITING, Told
+from corpus.crawl.results import Results, Rights
+from corpus.crawl.website import Site
+from corpus.manners import DAY
+from corpus.records import ScrapedFile, StageReport
+from corpus.sources.folder import FolderSource
+from corpus.sources.sites import Card, card_of, open_site
+from corpus.sources.sites.cards import BLOCKED
+from corpus.stages import ShardResult, Stage, Summary
+
+_FAILED = "failed"  # in the report's details: addresses that a later run asks again
+_PERMISSION = "permission"
+_FOLDER_STATE = "state of the folder"
+_ONE_RUN = "crawl-00000"
+
+
+@dataclass(frozen=True)
+class HostGroup:
+    """Hosts that one worker asks, side by side; no other worker asks them."""
+
+    name: str
+    hosts: tuple[str, ...]
+
+
+class ScrapeStage(Stage[HostGroup]):
+    """Collects the scores of a site, slowly, with the license beside every file."""
+
+    name = "scrape"
+    unit = "addresses"
+    advice = "rejections.jsonl in the stage's folder has the reason for each address."
+    packages = ("beautifulsoup4", "protego", "warcio")
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        if not config.scrape.site:
+            raise ValueError(
+                "no site was named; give SITE=lakh, pdmx, ... (corpus/sources/sources.toml) or "
+                "SITE=site.toml, which describes one"
+            )
+        if files.is_remote(config.data) or config.beam.runner == "dataflow":
+            raise ValueError(
+                "scrape keeps its state on a local disk: run it with RUNNER=local and DATA=folder, "
+                "then copy the folder raw/ to where the other stages run"
+            )
+
+    @property
+    def folder(self) -> str:
+        return self.layout.raw(self.config.scrape.name)
+
+    @functools.cached_property
+    def card(self) -> Card:
+        """What is known of the site."""
+        return card_of(self.config.scrape)
+
+    @functools.cached_property
+    def site(self) -> Site | None:
+        """The site as the crawler takes it; None for a folder of the user's."""
+        return open_site(self.card, self.config.scrape)
+
+    @functools.cached_property
+    def _deny(self) -> deny.DenyList:
+        return deny.load(self.config.data, self.config.deny)
+
+    def settings(self) -> object:
+        scrape = self.config.scrape
+        return [scrape.only, scrape.max_scores, scrape.max_requests, scrape.license]
+
+    def input_hash(self) -> str:
+        scrape = self.config.scrape
+        has_session = bool(self.card.session_cookie and os.environ.get(self.card.session_cookie))
+        state = "" if self.site else FolderSource(scrape.folder, self.config.data).state()
+        return reports.digest([self.card, self._deny.digest(), has_session, state])
+
+    def done(self) -> StageReport | None:
+        """The report, if nothing waits, nothing failed for a while, and nothing is due again."""
+        report = super().done()
+        if report is None or {reports.UNASKED, _FAILED} & report.details.keys():
+            return None
+        with self.frontier() as frontier:
+            return None if frontier.has_due(self._due_before()) else report
+
+    def _due_before(self) -> float:
+        days = self.config.scrape.revisit_days
+        return time.time() - days * DAY if days else 0.0
+
+    @contextlib.contextmanager
+    def frontier(self) -> Iterator[Frontier]:
+        """The addresses that are known."""
+        os.makedirs(self.folder, exist_ok=True)
+        opened = Frontier(os.path.join(self.folder, FRONTIER))
+        with contextlib.closing(opened):
+            yield opened
+
+    def options(self) -> CrawlOptions:
+        """What the crawl keeps to.
+
+        Raises:
+          ValueError: nobody says whom the owner of a server can write to.
+        """
+        scrape, card = self.config.scrape, self.card
+        contact = manners.contact()
+        if self.site and "@" not in contact and "://" not in contact:
+            raise ValueError(
+                f"who asks? Set {manners.CONTACT_VARIABLE} to a mail or web address where a site's "
+                "owner can reach you; it is sent with every request"
+            )
+        delay = max(scrape.delay_seconds, card.delay_seconds, SHORTEST)
+        if self._is_private():
+            delay = scrape.delay_seconds
+        return CrawlOptions(
+            folder=self.folder,
+            raw=os.path.dirname(self.folder),
+            allowed=card.allow_list(),
+            delay=delay,
+            daily=DailyLimits(
+                _least(scrape.daily_requests, card.daily_requests),
+                card.daily_scores,
+                _least(scrape.daily_mb, card.daily_mb),
+            ),
+            limits=Limits(scrape.timeout_seconds, scrape.max_seconds, scrape.max_tries),
+            max_page_bytes=int(scrape.max_page_mb * 1e6),
+            max_score_bytes=int(scrape.max_score_mb * 1e6),
+            max_file_bytes=int(scrape.max_file_mb * 1e6),
+            max_requests=scrape.max_requests,
+            max_scores=scrape.max_scores,
+            private_hosts=scrape.private_hosts,
+            session_cookie=card.session_cookie,
+            login=card.login,
+            license_pages=card.license_pages,
+            deny=self._deny,
+            about=self._about(),
+        )
+
+    def _is_private(self) -> bool:
+        """Whether every host is one of ours, which needs no pause."""
+        return set(self.card.allow_list().names()) <= set(self.config.scrape.private_hosts)
+
+    def _about(self) -> tuple[tuple[str, str], ...]:
+        """What WARC files say of the crawl."""
+        card = self.card
+        said = {
+            "operator": manners.contact(),
+            "description": card.about or card.name,
+            "rights": card.rights,
+            "robots": "obeyed (RFC 9309)",
+            _PERMISSION: self._permission(),
+        }
+        return tuple((key, value) for key, value in said.items() if value)
+
+    def _permission(self) -> str:
+        if self.card.automation != BLOCKED or not self.config.scrape.i_have_permission:
+            return ""
+        today = datetime.now(UTC).date().isoformat()
+        return f"stated by {manners.contact()} on {today}: the owner of {self.card.name} allows it"
+
+    def clear(self) -> None:
+        """Begins a new run; what is stored stays, the report goes."""
+        report = files.join(self.folder, layout.REPORT)
+        if files.exists(report):
+            files.delete(report)
+        with self.frontier() as frontier:
+            frontier.begin(force=self.config.force)
+            takedown.take_down(self.folder, frontier, self._deny)
+            if self.card.session_cookie and os.environ.get(self.card.session_cookie):
+                frontier.allow("needs_session")
+            if self.config.scrape.revisit_days:
+                frontier.revisit(self._due_before())
+
+    def plan(self) -> list[HostGroup]:
+        """Every host is in one group; on one machine there are no more groups than workers."""
+        options = self.options()
+        if self.site is None:
+            return [HostGroup(_ONE_RUN, ())]
+        with self.frontier() as frontier:
+            frontier.add(self.site.start())
+        hosts = options.allowed.names()
+        workers = self.config.beam.num_workers if self.config.beam.runner == "multiprocess" else 1
+        count = min(len(hosts), workers)
+        return [
+            HostGroup(f"crawl-{index:05d}", tuple(hosts[index::count])) for index in range(count)
+        ]
+
+    def progress(self, total: int) -> tuple[int, int]:
+        with self.frontier() as frontier:
+            states = frontier.states()
+        return sum(states.values()) - states[WAITING], sum(states.values())
+
+    def run(self, work: HostGroup) -> ShardResult:
+        """Asks the hosts of one group until nothing is left to ask."""
+        result = ShardResult(work.name)
+        if self.site is None:
+            self._store_folder()
+        else:
+            crawl(self.site, list(work.hosts), self.options())
+        return result
+
+    def _store_folder(self) -> None:
+        source = FolderSource(self.config.scrape.folder, self.config.data)
+        text = self.config.scrape.license or local.license_text(self.config.scrape.folder)
+
+        def tell(path: str) -> Told:
+            artist, title = source.artist_and_title(path)
+            return Told(artist, title, text)
+
+        with self.frontier() as frontier:
+            local.store_folder(source, tell, self.options(), frontier, _FOLDER_STATE)
+
+    def write_tables(self, results_: Sequence[ShardResult]) -> Summary:
+        with self.frontier() as frontier:
+            if permission := self._permission():
+                frontier.keep_fact(_PERMISSION, permission)
+            found = results.collect(
+                self.name, self.config.scrape.name, frontier, self._rights(frontier)
+            )
+            details = self._details(frontier, found)
+        results.write_licenses(self.folder, found.licenses)
+        written = {
+            layout.SOURCES: tables.write_table(
+                files.join(self.folder, layout.SOURCES), found.files, ScrapedFile
+            )
+        }
+        if found.index:
+            path = files.join(self.folder, layout.INDEX)
+            written[layout.INDEX] = files.write_bytes(path, results.index_table(found.index))
+        outputs = len(found.files) + found.num_same_bytes + found.num_pages
+        return Summary(
+            inputs=outputs + len(found.rejections),
+            outputs=outputs,
+            rejections=found.rejections,
+            files=written,
+            details=details,
+        )
+
+    def _rights(self, frontier: Frontier) -> Rights:
+        """What holds where a page states no license: the site's, with the page that says so."""
+        for url in self.card.license_pages:
+            if whole := frontier.fact(f"license {url}"):
+                return Rights(self.card.rights, url, whole)
+        return Rights(self.card.rights)
+
+    def _details(self, frontier: Frontier, found: Results) -> dict[str, object]:
+        counts = frontier.counts()
+        details: dict[str, object] = {
+            "site": self.card.about or self.card.name,
+            "automation": self.card.automation,
+            "rights": self.card.rights,
+            "scores": len(found.files),
+            "same_bytes": found.num_same_bytes,
+            "pages": found.num_pages,
+            "counts": counts,
+        }
+        if permission := frontier.fact(_PERMISSION):
+            details[_PERMISSION] = permission
+        notes = [
+            f"{len(found.files)} scores and archives, {found.num_pages} pages, "
+            f"{counts.get('requests', 0)} requests, {counts.get('bytes', 0) / 1e6:,.1f} MB"
+        ]
+        notes += self._changed_licenses(frontier)
+        if found.num_failed:
+            details[_FAILED] = found.num_failed
+            notes.append(
+                f"{found.num_failed} addresses failed for a while; the next run asks again"
+            )
+        notes += self._waiting(frontier, details)
+        details["notes"] = notes
+        return details
+
+    def _changed_licenses(self, frontier: Frontier) -> list[str]:
+        changed = {url: frontier.fact(f"license changed {url}") for url in self.card.license_pages}
+        return [
+            f"the license at {url} changed, seen {at}: read it" for url, at in changed.items() if at
+        ]
+
+    @staticmethod
+    def _waiting(frontier: Frontier, details: dict[str, object]) -> list[str]:
+        """What is still to be asked, and when that may go on."""
+        waiting = frontier.states()[WAITING]
+        stops = frontier.stops()
+        notes = [why for _, why, _ in stops]
+        if not waiting or any(at == AS_ASKED for _, _, at in stops):
+            return notes
+        details[reports.UNASKED] = waiting
+        if resume_at := max((at for _, _, at in stops), default=0.0):
+            details[reports.RESUME_AFTER] = utc(resume_at)
+            notes.append(f"resume after {utc(resume_at)}: run the same command again")
+        return [f"{waiting} addresses are still to be asked", *notes]
+
+    def check(self, report: StageReport) -> None:
+        """Refuses a run that found pages, but no score.
+
+        Raises:
+          EmptyStageError: with what was found instead.
+        """
+        if report.details.get("scores") or report.details.get("index"):
+            return
+        found = report.details.get("pages", 0)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
+        raise reports.EmptyStageError(
+            f"scrape found no score on {found} pages"
+            + (f"; rejected: {reasons}" if reasons else "")
+            + f". {self.advice} Where links to scores do not end in .mid, .mxl, ..., the site's "
+            "description needs a selector for them (scores)."
+        )
+
+
+def _least(*limits: float) -> int:
+    """The least of the limits that are set; 0 for none."""
+    return int(min((limit for limit in limits if limit), default=0))
