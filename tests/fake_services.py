@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -22,13 +24,23 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What the server was asked; `headers` are looked up in any case, like a dict's `get`."""
+    """What the server was asked; `headers` are looked up in any case, like a dict's `get`.
+
+    `at` is when, in seconds of `time.monotonic`; `target` is path and query as they were sent.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     headers: Message
     body: bytes
+    at: float
+    target: str
+
+    @property
+    def host(self) -> str:
+        """The host that was asked for, with its port."""
+        return str(self.headers["Host"])
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,20 @@ class _Server(ThreadingHTTPServer):
         self.script = script
         self.asked: list[Request] = []
         self.closing = threading.Event()
+        self.active: Counter[str] = Counter()
+        self.most_at_once: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def begin(self, host: str) -> None:
+        """A request to a host is being answered."""
+        with self._lock:
+            self.active[host] += 1
+            self.most_at_once[host] = max(self.most_at_once[host], self.active[host])
+
+    def end(self, host: str) -> None:
+        """A request was answered."""
+        with self._lock:
+            self.active[host] -= 1
 
     def answer(self, request: Request) -> Reply:
         with self._lock:
@@ -99,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        return Request(self.command, url.path, query, self.headers, body)
+        now = time.monotonic()
+        return Request(self.command, url.path, query, self.headers, body, now, self.path)
 
     def _send_body(self, reply: Reply) -> None:
         data = reply.data[: len(reply.data) // 2] if reply.cut else reply.data
@@ -125,19 +151,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._send_body(reply)
 
+    def _counted(self) -> None:
+        host = str(self.headers["Host"])
+        self.server.begin(host)
+        try:
+            self._play()
+        finally:
+            self.server.end(host)
+
     def do_GET(self) -> None:
-        self._play()
+        self._counted()
 
     def do_POST(self) -> None:
-        self._play()
+        self._counted()
 
 
 class FakeService:
-    """A running server: `url` without a slash at the end, and `requests` in their order."""
+    """A running server: `url` without a slash at the end, and `requests` in their order.
+
+    `most_at_once` is the largest number of requests that were being answered, by host.
+    """
 
     def __init__(self, server: _Server) -> None:
-        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.port = server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
         self.requests = server.asked
+        self.most_at_once = server.most_at_once
 
     @property
     def paths(self) -> list[str]:
