@@ -33,6 +33,14 @@ def midi(pitches: Sequence[int] = SCALE * 8, *, qpm: float = 120.0, step: float 
     return buffer.getvalue()
 
 
+def tiny_midi(pitches: Sequence[int]) -> bytes:
+    """A MIDI file of quarter notes without a library: thousands are made in no time."""
+    notes = b"".join(bytes([0, 0x90, p, 80, 96, 0x80, p, 0]) for p in pitches)
+    track = notes + b"\x00\xff\x2f\x00"
+    header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk"
+    return header + len(track).to_bytes(4, "big") + track
+
+
 def melody(index: int) -> bytes:
     """A melody of eight bars that is like no other's."""
     random_ = random.Random(index)

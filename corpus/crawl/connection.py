@@ -76,12 +76,26 @@ class _GuardedHTTP(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return _guarded(self, super()._new_conn)
 
+    def getresponse(self) -> Any:
+        _acknowledge_at_once(self.sock)
+        return super().getresponse()
+
 
 class _GuardedHTTPS(HTTPSConnection):
     guard: _Guard
 
     def _new_conn(self) -> socket.socket:
         return _guarded(self, super()._new_conn)
+
+    def getresponse(self) -> Any:
+        _acknowledge_at_once(self.sock)
+        return super().getresponse()
+
+
+def _acknowledge_at_once(sock: Any) -> None:
+    """Spares 40 ms with servers that send a body only when its header was acknowledged."""
+    if sock is not None and hasattr(socket, "TCP_QUICKACK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _guarded(connection: _GuardedHTTP | _GuardedHTTPS, connect: Any) -> socket.socket:

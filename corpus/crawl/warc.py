@@ -70,6 +70,7 @@ class WarcWriter:
             head.url,
             "response",
             payload=io.BytesIO(body),
+            length=len(body),
             http_headers=_http_headers(head, len(body)),
             warc_headers_dict=_digests(sha256, date),
         )
@@ -97,6 +98,7 @@ class WarcWriter:
             uri,
             "resource",
             payload=io.BytesIO(body),
+            length=len(body),
             warc_content_type=media_type,
             warc_headers_dict=_digests(sha256, date),
         )
