@@ -40,6 +40,7 @@ def stage_reports(config: Config) -> list[StageReport]:
     """The report of every stage that has run, in the order of the road."""
     place = Layout(config.data)
     stages = [
+        reports.read(place.raw(config.scrape.name)) if config.scrape.site else None,
         reports.read(place.notesequences),
         reports.read(place.genres),
         reports.read(place.subsets),
