@@ -30,7 +30,6 @@ class Results:
 
     files: list[ScrapedFile] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-    index: list[Settled] = field(default_factory=list)
     licenses: dict[str, str] = field(default_factory=dict)
     num_pages: int = 0
     num_same_bytes: int = 0
@@ -67,8 +66,6 @@ def collect(stage: str, source: str, frontier: Frontier, rights: Rights) -> Resu
             _add_row(results, by_hash, settled, outcome, rights)
         elif isinstance(outcome, Stored):
             results.num_pages += 1
-            if settled.told.title:
-                results.index.append(settled)
     results.files = sorted(_distinct(by_hash.values()), key=lambda row: row.path)
     return results
 

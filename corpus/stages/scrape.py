@@ -19,14 +19,16 @@ from corpus.crawl.frontier import Frontier
 from corpus.crawl.hosts import DailyLimits, utc
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import SHORTEST
-from corpus.crawl.records import WAITING, Told
+from corpus.crawl.records import WAITING, Settled, Told
 from corpus.crawl.results import Results, Rights
 from corpus.crawl.website import Site
 from corpus.manners import DAY
 from corpus.records import ScrapedFile, StageReport
+from corpus.sources import paths
 from corpus.sources.folder import FolderSource
 from corpus.sources.sites import Card, card_of, open_site
 from corpus.sources.sites.cards import BLOCKED
+from corpus.sources.sites.musescore import PageIndex, is_score_page
 from corpus.stages import ShardResult, Stage, Summary
 
 _FAILED = "failed"  # in the report's details: addresses that a later run asks again
@@ -219,12 +221,19 @@ class ScrapeStage(Stage[HostGroup]):
         source = FolderSource(self.config.scrape.folder, self.config.data)
         text = self.config.scrape.license or local.license_text(self.config.scrape.folder)
 
-        def tell(path: str) -> Told:
-            artist, title = source.artist_and_title(path)
-            return Told(artist, title, text)
-
         with self.frontier() as frontier:
+            pages = PageIndex((page.url, page.told) for page in self._described(frontier))
+
+            def tell(path: str) -> Told:
+                artist, title = source.artist_and_title(path)
+                return pages.get(paths.stem(path)).over(Told(artist, title, text))
+
             local.store_folder(source, tell, self.options(), frontier, _FOLDER_STATE)
+
+    def _described(self, frontier: Frontier) -> Iterator[Settled]:
+        """The pages that are an index of scores which are not fetched."""
+        if self.card.adapter == "musescore":
+            yield from (row for row in frontier.settled() if is_score_page(row.url))
 
     def write_tables(self, results_: Sequence[ShardResult]) -> Summary:
         with self.frontier() as frontier:
@@ -234,15 +243,17 @@ class ScrapeStage(Stage[HostGroup]):
                 self.name, self.config.scrape.name, frontier, self._rights(frontier)
             )
             details = self._details(frontier, found)
+            described = list(self._described(frontier))
         results.write_licenses(self.folder, found.licenses)
         written = {
             layout.SOURCES: tables.write_table(
                 files.join(self.folder, layout.SOURCES), found.files, ScrapedFile
             )
         }
-        if found.index:
+        if described:
+            details["described"] = len(described)
             path = files.join(self.folder, layout.INDEX)
-            written[layout.INDEX] = files.write_bytes(path, results.index_table(found.index))
+            written[layout.INDEX] = files.write_bytes(path, results.index_table(described))
         outputs = len(found.files) + found.num_same_bytes + found.num_pages
         return Summary(
             inputs=outputs + len(found.rejections),
@@ -312,7 +323,7 @@ class ScrapeStage(Stage[HostGroup]):
         Raises:
           EmptyStageError: with what was found instead.
         """
-        if report.details.get("scores") or report.details.get("index"):
+        if report.details.get("scores") or report.details.get("described"):
             return
         found = report.details.get("pages", 0)
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())

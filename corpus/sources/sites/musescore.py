@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from corpus.crawl import markup, urls
@@ -25,6 +25,7 @@ from corpus.crawl.website import Found, Page
 from corpus.sources.sites.html_index import HtmlIndex
 
 _SCORE_PAGE = re.compile(r"/(?:user/\d+|[\w.-]+)/scores/\d+|/score/\d+")
+_NUMBER = re.compile(r"/scores?/(\d+)")
 _MARKUP = re.compile(r"\[/?\w+\]|<[^>]*>")
 _MAX_DEPTH = 12
 
@@ -66,6 +67,38 @@ class MuseScorePages(HtmlIndex):
 def is_score_page(url: str) -> bool:
     """Whether an address is one score's page."""
     return _SCORE_PAGE.search(url) is not None
+
+
+class PageIndex:
+    """Which page is about a file that the user downloaded.
+
+    A file is known by the score's number in its name, or by its title where only one page has it.
+
+    Args:
+      pages: (address, what the listing tells) of every score page.
+    """
+
+    def __init__(self, pages: Iterable[tuple[str, Told]]) -> None:
+        self._by_number: dict[str, Told] = {}
+        by_title: dict[str, set[Told]] = {}
+        for url, told in pages:
+            if match := _NUMBER.search(url):
+                self._by_number[match[1]] = told
+            by_title.setdefault(_key(told.title), set()).add(told)
+        self._by_title = {
+            key: next(iter(told)) for key, told in by_title.items() if len(told) == 1 and key
+        }
+
+    def get(self, stem: str) -> Told:
+        """What is told of the file with this name (without its extension); empty for nothing."""
+        for number in re.findall(r"\d{3,}", stem):
+            if number in self._by_number:
+                return self._by_number[number]
+        return self._by_title.get(_key(stem), Told())
+
+
+def _key(title: str) -> str:
+    return re.sub(r"[\W_]+", "", title.casefold())
 
 
 def _scores(content: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
