@@ -43,7 +43,7 @@ STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo all install scrape $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
-  bench-ingest bench-sheets bench-duplicates fuzz check format lock clean
+  bench-ingest bench-sheets bench-duplicates bench-scrape fuzz check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
@@ -104,7 +104,7 @@ test-slow: $(VENV)/dev ## run every test, the slow ones too
 
 bench: $(VENV)/dev ## measure everything against its peers, side by side
 	@$(RUN) benchmarks.attention_scan
-	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates
+	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates bench-scrape
 
 bench-ingest: $(VENV)/dev ## reading MIDI against other libraries, and the whole ingest stage; SOURCE: your files
 	@$(RUN) benchmarks.ingest $${SOURCE:+--source "$$SOURCE"}
@@ -114,6 +114,9 @@ bench-sheets: $(VENV)/dev ## reading MusicXML and ABC against note_seq; SOURCE: 
 
 bench-duplicates: $(VENV)/dev ## recall and precision of near duplicates, on copies that it makes; SOURCE: your files
 	@$(RUN) benchmarks.duplicates $${SOURCE:+--source "$$SOURCE"}
+
+bench-scrape: $(VENV)/dev ## collecting a site on this machine against a loop of one's own and wget
+	@$(RUN) benchmarks.scrape
 
 fuzz: $(VENV)/dev ## 100,000 damaged inputs: each must end as a score or as a reason; SOURCE: more to damage
 	@$(RUN) benchmarks.fuzz $${SOURCE:+--seeds "$$SOURCE"}

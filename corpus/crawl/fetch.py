@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _LONGEST_SLEEP = 60.0  # seconds; a host that asks for a longer pause is left fo
 _AFTER_ABANDONED = 1.0  # seconds until the server has noticed that we hung up
 _SLOWEST = 1000.0  # bytes a second of a download
 _SLOW_FOR = 60.0  # seconds
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 # So many addresses in a row, each after all of its tries, and the host counts as down.
 _NO_ANSWERS, _BAD_ANSWERS = 5, 50
@@ -213,7 +215,9 @@ class Fetcher:
         """One request, in its turn and booked."""
         self._book.check_hold(self.host)
         self.pace.wait()
-        number = self._book.book(self.host, self._daily, is_score=is_score)
+        number = 0
+        if self._daily.is_set or self.pace.delay:  # our own server is asked without a book
+            number = self._book.book(self.host, self._daily, is_score=is_score)
         self.num_requests += 1
         reply, taken, is_whole = None, 0, False
         try:
@@ -281,7 +285,7 @@ class Fetcher:
         `read1` returns what is there; `iter_content` would wait for a whole chunk.
         """
         stated = reply.headers.get("Content-Length", "")
-        if stated.isdigit() and int(stated) > max_bytes:
+        if _NUMBER.fullmatch(stated) and int(stated) > max_bytes:
             raise _too_big(f"Content-Length says {int(stated) / 1e6:,.1f} MB", max_bytes)
         taken, began = 0, time.monotonic()
         while piece := reply.raw.read1(_CHUNK, decode_content=True):

@@ -156,7 +156,7 @@ class HostBook:
         with self._database.transaction() as db:
             db.execute("DELETE FROM requests WHERE host = ? AND at <= ?", (host, now - DAY))
             query = "SELECT at, is_score, num_bytes FROM requests WHERE host = ? ORDER BY at"
-            rows = db.execute(query, (host,)).fetchall()
+            rows = db.execute(query, (host,)).fetchall() if limits.is_set else []
             refusal = _refusal(rows, limits, is_score=is_score)
             if refusal is None:
                 row = (host, now, int(is_score))

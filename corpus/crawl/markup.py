@@ -6,7 +6,7 @@ import codecs
 import re
 import warnings
 
-from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, Tag, XMLParsedAsHTMLWarning
 
 MAX_FIELD_CHARS = 300
 MAX_LICENSE_CHARS = 20_000
@@ -16,6 +16,11 @@ _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})
 _HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]{0,200}>(.{0,500}?)</title", re.IGNORECASE | re.DOTALL)
 _PASSWORD = re.compile(r"<input[^>]{0,300}?type\s*=\s*[\"']?password", re.IGNORECASE)
+
+# Codings that Python knows and no browser does: slow on large pages, or giving what is no text.
+_NO_CODINGS = frozenset(
+    ("punycode", "idna", "utf-7", "unicode-escape", "raw-unicode-escape", "undefined")
+)
 
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
@@ -34,7 +39,8 @@ def decode(data: bytes, content_type: str) -> str:
     name = stated[1] if stated else ""
     coding = name.decode("ascii", "replace") if isinstance(name, bytes) else name
     try:
-        return data.decode(coding or "utf-8")
+        known = codecs.lookup(coding or "utf-8").name.replace("_", "-")
+        return data.decode("utf-8" if known in _NO_CODINGS else known)
     except (LookupError, UnicodeError):
         return data.decode("cp1252", "replace")
 
@@ -45,8 +51,23 @@ def tree(text: str) -> BeautifulSoup:
 
 
 def one_line(text: str, limit: int = MAX_FIELD_CHARS) -> str:
-    """Text as it is shown: runs of blanks are one, and it is not longer than the limit."""
-    return " ".join(text.split())[:limit].strip()
+    """Text as it is shown: runs of blanks are one, and it is not longer than the limit.
+
+    Half a character (JSON and old codings can spell it) becomes `?`: no file takes it.
+    """
+    shown = " ".join(text.split())[:limit].strip()
+    return shown.encode("utf-8", "replace").decode()
+
+
+def text_of(element: Tag, limit: int = MAX_FIELD_CHARS) -> str:
+    """An element's text in one line; what is beyond the limit is not looked at."""
+    pieces, size = [], 0
+    for piece in element.stripped_strings:
+        pieces.append(piece)
+        size += len(piece) + 1
+        if size > limit:
+            break
+    return one_line(" ".join(pieces), limit)
 
 
 def title_of(text: str) -> str:

@@ -16,6 +16,7 @@ _PATH_SESSION = re.compile(r";jsessionid=[^/?#]*", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _UNSAFE = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_-])?")
 _MAX_REPEATS = 4  # of one folder name in a path: `a/b/a/b/a/b/...` is a trap
 
 
@@ -38,6 +39,8 @@ def canonical(url: str, base: str = "") -> str:
         raise ValueError(f"{scheme or 'no scheme'} is neither http nor https")
     if not host:
         raise ValueError("an address without a host")
+    if parts.port == 0:
+        raise ValueError("an address with port 0")
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address with a name or a password in it")
     made = urlunsplit((scheme, _authority(parts, scheme, host), _path(parts), _query(parts), ""))
@@ -47,13 +50,15 @@ def canonical(url: str, base: str = "") -> str:
 
 
 def _authority(parts: SplitResult, scheme: str, host: str) -> str:
-    named = f"[{host}]" if ":" in host else host.encode("idna").decode()
-    port = parts.port
+    is_ip6, port = ":" in host, parts.port
+    named = f"[{host}]" if is_ip6 else host.encode("idna").decode().lower().rstrip(".")
+    if not is_ip6 and not _HOST.fullmatch(named):
+        raise ValueError(f"{named!r} is no name of a host")
     return named if port in (None, _DEFAULT_PORTS[scheme]) else f"{named}:{port}"
 
 
 def _path(parts: SplitResult) -> str:
-    path = _escaped(_PATH_SESSION.sub("", parts.path)) or "/"
+    path = _PATH_SESSION.sub("", _escaped(parts.path)) or "/"
     kept: list[str] = []
     segments = path.split("/")[1:]
     for segment in segments:
@@ -67,8 +72,8 @@ def _path(parts: SplitResult) -> str:
 
 
 def _query(parts: SplitResult) -> str:
-    kept = [item for item in parts.query.split("&") if item and not _SESSION.match(item)]
-    return _escaped("&".join(kept))
+    items = _escaped(parts.query).split("&")
+    return "&".join(item for item in items if item and not _SESSION.match(item))
 
 
 def _escaped(text: str) -> str:

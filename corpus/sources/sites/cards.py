@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import os
 import re
 import tomllib
@@ -172,7 +173,7 @@ def _load(path: str) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise ValueError(f"cannot read the site's description {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
 
 
@@ -247,13 +248,17 @@ _T = typing.TypeVar("_T")
 
 def _built(kind: type[_T], values: Mapping[str, Any], where: str, **made: Any) -> _T:
     hints = typing.get_type_hints(kind)
-    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    known = [f.name for f in fields if f.name not in made]
     for key, value in values.items():
         if key not in known:
             near = names.nearest(key, known)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
             raise ValueError(f"{where}: unknown key {key!r}; {hint}")
         made[key] = _fitting(value, hints[key], f"{where}: {key}")
+    missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in made]
+    if missing:
+        raise ValueError(f"{where}: a table of {kind.__name__} lacks {', '.join(missing)}")
     return kind(**made)
 
 
@@ -272,7 +277,7 @@ def _fitting(value: object, kind: Any, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         word = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise ValueError(f"{where} is {word[kind]}, not {value!r}")
-    if isinstance(value, int | float) and value < 0:
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
         raise ValueError(f"{where} is 0 or more, not {value}")
     return value
 
@@ -284,11 +289,15 @@ def _check(card: Card, where: str) -> None:
         )
     for address in (*card.start, *card.license_pages, *card.within):
         _checked_address(address, where)
+    for host in card.hosts:
+        if "/" in host:
+            raise ValueError(f"{where}: {host!r} is no host; write example.org or example.org:8080")
+        _checked_address(f"http://{host}", where)
     for file in card.files:
         _checked_address(file.url, where)
         if not _SHA256.fullmatch(file.sha256):
             raise ValueError(f"{where}: sha256 of {file.name} is 64 hexadecimal digits")
-        if "/" in file.name or file.name.startswith((".", "_")):
+        if not file.name or "/" in file.name or file.name.startswith((".", "_")):
             raise ValueError(f"{where}: {file.name!r} is no plain file name")
     _checked_pattern(card.login, where, "login")
 

@@ -7,7 +7,7 @@ Only the hosts of the description are asked, by the rules of their robots.txt.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 import soupsieve
@@ -16,15 +16,14 @@ from bs4 import BeautifulSoup, Tag
 from corpus.crawl import markup, urls
 from corpus.crawl.records import FILE, LICENSE, PAGE, SCORE, Link, Told
 from corpus.crawl.website import ExpectedFile, Found, Page
+from corpus.manners import PRODUCT
 from corpus.sources import paths
 from corpus.sources.sites.cards import Card, Field, PageRules
 
 _ADDRESSES = ("href", "src", "data", "data-href", "data-src", "data-url")
-_PAGES = "a[href], area[href], frame[src], iframe[src]"
-_SCORES = (
-    "a[href], area[href], embed[src], bgsound[src], object[data], audio[src], source[src],"
-    " midi-player[src]"
-)
+# Where no selector is given: what leads to pages, and what else leads to scores.
+_PAGES = ("a", "area", "frame", "iframe")
+_SCORES = (*_PAGES, "embed", "bgsound", "object", "audio", "source", "midi-player")
 # Of a link's address: what is surely no page.
 _NO_PAGE = re.compile(
     r"\.(?:jpe?g|png|gif|svg|webp|ico|bmp|tiff?|css|js|json|rss|atom|woff2?|ttf|pdf|ps|djvu"
@@ -97,6 +96,10 @@ class _Reading:
     def __init__(self, site: HtmlIndex, page: Page, rules: PageRules, tree: BeautifulSoup) -> None:
         self._site, self._page, self._rules, self._tree = site, page, rules, tree
         self._found = Found()
+        self._addresses: dict[str, str] = {}
+        self._items = _Items(tree, rules.item)
+        self._told_in: dict[int, Told] = {}
+        self._metas = tree.find_all("meta")
         self._base = _base(tree, page.url)
         here = Told(
             artist=_text(tree, rules.artist),
@@ -107,11 +110,11 @@ class _Reading:
         self._title = _text(tree, rules.title)
 
     def found(self) -> Found:
-        if _says_nofollow(self._tree):
+        if _says_nofollow(self._metas):
             self._found.count("pages_that_say_nofollow")
             return self._found
         taken = {url for element, url in self._score_links() if self._add_score(element, url)}
-        for element in self._tree.select(self._rules.pages or _PAGES):
+        for element in self._selected(self._rules.pages, _PAGES):
             self._add_page(element, taken)
         for element in self._tree.select(self._rules.next) if self._rules.next else ():
             if url := self._address(element):
@@ -120,15 +123,18 @@ class _Reading:
             self._add(url, PAGE, self._told)
         return self._found
 
+    def _selected(self, selector: str, names: Sequence[str]) -> Iterable[Tag]:
+        return self._tree.select(selector) if selector else self._tree.find_all(names)
+
     def _score_links(self) -> Iterator[tuple[Tag, str]]:
-        for element in self._tree.select(self._rules.scores or _SCORES):
+        for element in self._selected(self._rules.scores, _SCORES):
             url = self._address(element)
             if url and (self._rules.scores or _is_music(url)):
                 yield element, url
 
     def _add_score(self, element: Tag, url: str) -> bool:
         near = self._near(element)
-        text = markup.one_line(element.get_text(" "))
+        text = markup.text_of(element)
         title = near.title or self._title or ("" if _NO_TITLE.fullmatch(text) else text)
         told = Told(near.artist, title, near.license, near.license_url).over(self._told)
         is_file = paths.archive_stem(_path(url)) != ""
@@ -147,21 +153,28 @@ class _Reading:
             self._add(url, PAGE, self._near(element).over(self._told))
 
     def _refreshes(self) -> Iterator[str]:
-        for meta in self._tree.select('meta[http-equiv="refresh" i]'):
-            match = _REFRESH.search(str(meta.get("content", "")))
+        for meta in self._metas:
+            is_refresh = str(meta.get("http-equiv", "")).lower() == "refresh"
+            match = _REFRESH.search(str(meta.get("content", ""))) if is_refresh else None
             if match and (url := self._canonical(match[1])) and self._site.is_within(url):
                 yield url
 
     def _near(self, element: Tag) -> Told:
-        """What the element around a link tells."""
-        rules = self._rules
-        item = element.css.closest(rules.item) if rules.item else None
+        """What the element around a link tells; many links may be in one."""
+        item = self._items.around(element)
         if item is None:
             return Told()
+        if id(item) not in self._told_in:
+            self._told_in[id(item)] = self._told_by(item)
+        return self._told_in[id(item)]
+
+    def _told_by(self, item: Tag) -> Told:
+        artist, title, license_ = self._rules.artist, self._rules.title, self._rules.license
+        first, most = self._items.first, markup.MAX_LICENSE_CHARS
         told = Told(
-            artist=_text(item, rules.artist),
-            title=_text(item, rules.title),
-            license=_text(item, rules.license, markup.MAX_LICENSE_CHARS),
+            artist=_text_of(first(item, artist), artist),
+            title=_text_of(first(item, title), title),
+            license=_text_of(first(item, license_), license_, most),
             license_url=self._page.url,
         )
         return _with_license_page(told)
@@ -177,6 +190,11 @@ class _Reading:
         return ""
 
     def _canonical(self, address: str) -> str:
+        if address not in self._addresses:
+            self._addresses[address] = self._spelled(address)
+        return self._addresses[address]
+
+    def _spelled(self, address: str) -> str:
         if address.lstrip()[:1] in ("", "#") or _is_script(address):
             return ""
         try:
@@ -184,6 +202,50 @@ class _Reading:
         except ValueError:
             self._found.count("links_that_are_no_addresses")
             return ""
+
+
+class _Items:
+    """The items of a page and what stands in them, in a time that grows as the page does.
+
+    Old pages forget to close their tags, so that elements lie in each other by the thousand; to
+    search each of them for itself would take hours.
+    """
+
+    def __init__(self, tree: BeautifulSoup, selector: str) -> None:
+        self._tree = tree
+        self._ids = {id(item) for item in tree.select(selector)} if selector else set()
+        self._around: dict[int, Tag | None] = {}
+        self._firsts: dict[str, dict[int, Tag]] = {}
+
+    def around(self, element: Tag) -> Tag | None:
+        """The nearest item that holds an element, or is it; None if there is none."""
+        here: Tag | None = element if self._ids else None
+        passed = []
+        while here is not None and id(here) not in self._around:
+            passed.append(id(here))
+            if id(here) in self._ids:
+                break
+            here = here.parent
+        found = None if here is None else self._around.get(id(here), here)
+        self._around.update(dict.fromkeys(passed, found))
+        return found
+
+    def first(self, item: Tag, field: Field) -> Tag | None:
+        """The first element inside an item that a field takes."""
+        if not field.select or ":scope" in field.select:
+            return item.select_one(field.select) if field.select else None
+        if field.select not in self._firsts:
+            self._firsts[field.select] = self._first_in_each(field.select)
+        return self._firsts[field.select].get(id(item))
+
+    def _first_in_each(self, selector: str) -> dict[int, Tag]:
+        firsts: dict[int, Tag] = {}
+        for match in self._tree.select(selector):
+            here = match.parent
+            while here is not None and id(here) not in firsts:
+                firsts[id(here)] = match
+                here = here.parent
+        return firsts
 
 
 def _is_script(address: str) -> bool:
@@ -213,19 +275,24 @@ def _with_license_page(told: Told) -> Told:
     return told if told.license else Told(told.artist, told.title)
 
 
-def _says_nofollow(tree: BeautifulSoup) -> bool:
-    metas = tree.select('meta[name="robots" i], meta[name="genremill" i]')
-    said = {word.strip().lower() for m in metas for word in str(m.get("content", "")).split(",")}
+def _says_nofollow(metas: Iterable[Tag]) -> bool:
+    ours = [m for m in metas if str(m.get("name", "")).lower() in ("robots", PRODUCT.lower())]
+    said = {word.strip().lower() for m in ours for word in str(m.get("content", "")).split(",")}
     return bool(said & {"nofollow", "none"})
 
 
 def _text(place: Tag, field: Field, limit: int = markup.MAX_FIELD_CHARS) -> str:
     """What a field says; empty if its element is not there or its pattern does not fit."""
-    element = place.select_one(field.select) if field.select else None
+    return _text_of(place.select_one(field.select) if field.select else None, field, limit)
+
+
+def _text_of(element: Tag | None, field: Field, limit: int = markup.MAX_FIELD_CHARS) -> str:
     if element is None:
         return ""
-    raw = str(element.get(field.attribute, "")) if field.attribute else element.get_text(" ")
-    text = markup.one_line(raw, limit)
+    if field.attribute:
+        text = markup.one_line(str(element.get(field.attribute, "")), limit)
+    else:
+        text = markup.text_of(element, limit)
     if not field.pattern:
         return text
     match = re.search(field.pattern, text)

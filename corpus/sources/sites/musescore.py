@@ -117,7 +117,7 @@ def _scores(content: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 def _told(score: Mapping[str, Any], url: str) -> Told:
     artist = score.get("composer_name") or score.get("artist_name") or ""
-    license_ = str(score.get("license") or "")
+    license_ = _clean(score.get("license") or "")
     shown = _LICENSES.get(license_, license_.replace("-", " ").upper())
     return Told(_clean(artist), _clean(score["title"]), shown, url if shown else "")
 
