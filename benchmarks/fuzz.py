@@ -1,7 +1,7 @@
 """`python -m benchmarks.fuzz`: broken inputs by the hundred thousand; none may break a reader.
 
 An input is made from its number alone (and from the files of --seeds), so a failure is named by
-its number and comes back with `--reproduce NUMBER`. Inputs number N to N + 4 are of the five
+its number and comes back with `--reproduce NUMBER`. Inputs number N to N + 6 are of the seven
 KINDS in turn. Every score of an input must end as a payload that `corpus.notes.parse` takes, or
 as a reason with a detail, within the limits of processor time and memory. Child processes do the
 work: what hangs or kills one is counted, and the next child goes on behind it.
@@ -132,7 +132,7 @@ def work(options: argparse.Namespace) -> None:
     """What a child does: reads its inputs and says a line of JSON about each."""
     inputs = Inputs.load(options.seeds)
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("midi", "musicxml", "abc"):
+        for kind in ("midi", "musicxml", "abc", "musescore"):
             importlib.import_module(readers.READERS[kind])
             _attempt(f"a{DIALECTS[kind].endings[0]}", inputs.starts[kind][0], Path(folder))
         _guard(options.memory_mb)
@@ -261,15 +261,15 @@ def fuzz(options: argparse.Namespace) -> dict[str, Row]:
 
 def print_table(rows: Mapping[str, Row]) -> None:
     """A row a kind, then the failures."""
-    print("kind       inputs     MB    read  rejected for the most frequent reasons")
+    print("kind        inputs     MB    read  rejected for the most frequent reasons")
     for kind, row in rows.items():
         rejected = Counter({r: n for r, n in row.reasons.items() if r != READ}).most_common(5)
         reasons = ", ".join(f"{reason} {count}" for reason, count in rejected)
-        print(f"{kind:8} {row.inputs:8} {row.megabytes:6.0f} {row.reasons[READ]:7}  {reasons}")
-    print("\nkind      slowest ms  peak MB  of that imports  failures")
+        print(f"{kind:9} {row.inputs:8} {row.megabytes:6.0f} {row.reasons[READ]:7}  {reasons}")
+    print("\nkind       slowest ms  peak MB  of that imports  failures")
     for kind, row in rows.items():
         times = f"{row.slowest_ms:10.0f} {row.peak_mb:8.0f} {row.imports_mb:16.0f}"
-        print(f"{kind:8} {times} {len(row.failures):9}")
+        print(f"{kind:9} {times} {len(row.failures):9}")
     for kind, row in rows.items():
         for number, problem in row.failures:
             print(f"{kind} {number}: {problem}")

@@ -18,10 +18,14 @@ from random import Random
 
 from benchmarks.fuzz_mutations import DIALECTS, Mutator
 from corpus import readers
+from corpus.readers import musescore
 from corpus.readers.musicxml import mxl
 from corpus.readers.results import ReadError
 
-KINDS = ("midi", "musicxml", "mxl", "abc", "archive")
+KINDS = ("midi", "musicxml", "mxl", "abc", "archive", "musescore", "mscz")
+# Compressed scores: extension -> kind, and what they hold.
+_PACKED = {".mxl": "mxl", ".mscz": "mscz"}
+_PLAIN = {"mxl": "musicxml", "mscz": "musescore"}
 _GOLDEN = Path(__file__).parents[1] / "tests" / "data" / "golden"
 _MAX_START_BYTES = 64 << 10  # larger starting points cost time and reach no other code
 _MAX_STARTS = 200
@@ -102,6 +106,65 @@ def _synthetic_abc(random: Random) -> bytes:
     return "\n".join(tunes).encode()
 
 
+_MSCX_NOTES = (
+    "<Chord><dots>1</dots><durationType>quarter</durationType><Note><pitch>60</pitch><tpc>14</tpc>"
+    "</Note></Chord>",
+    "<Chord><durationType>half</durationType><duration>1/4</duration><Note><play>0</play><pitch>62"
+    "</pitch></Note></Chord><Rest><durationType>measure</durationType><duration>4/4</duration>"
+    "</Rest>",
+    "<Harmony><root>13</root><name>m7b5</name><base>20</base></Harmony><Chord><acciaccatura/>"
+    "<durationType>eighth</durationType><Note><pitch>61</pitch></Note></Chord>",
+    '<Tempo><tempo>1.5</tempo></Tempo><Spanner type="Ottava"><Ottava><subtype>8va</subtype>'
+    "</Ottava></Spanner><KeySig><accidental>-3</accidental><mode>minor</mode></KeySig>",
+)
+_MSCX_NEW = (
+    "<Tuplet><normalNotes>2</normalNotes><actualNotes>3</actualNotes></Tuplet><location><fractions>"
+    '1/8</fractions></location><Chord><durationType>eighth</durationType><Note><Spanner type="Tie">'
+    "<next/></Spanner><pitch>70</pitch></Note></Chord><endTuplet/>"
+)
+_MSCX_OLD = (
+    '<Tuplet id="1"><normalNotes>4</normalNotes><actualNotes>7</actualNotes></Tuplet><Chord>'
+    "<Tuplet>1</Tuplet><track>1</track><durationType>16th</durationType><Note><Tie id='2'/><pitch>"
+    "70</pitch></Note></Chord><tick>480</tick><Chord><durationType>eighth</durationType><Note>"
+    "<endSpanner id='2'/><pitch>70</pitch></Note></Chord>"
+)
+
+
+def _synthetic_mscx(random: Random) -> bytes:
+    """A small score of two parts, of one of MuseScore's versions."""
+    version = random.choice(("1.14", "2.06", "3.02", "4.60"))
+    signature = "<TimeSig><sigN>6</sigN><sigD>8</sigD></TimeSig>"
+    staves = []
+    for number in (1, 2, 3):
+        made = [random.choice(_MSCX_NOTES) for _ in range(4)]
+        new = f"<voice>{signature}{''.join(made)}{_MSCX_NEW}</voice><voice>{made[0]}</voice>"
+        body = new if version > "3" else signature + "".join(made) + _MSCX_OLD
+        rests = '<Measure len="3/8"><multiMeasureRest>2</multiMeasureRest></Measure>'
+        measures = f'<Measure len="5/8">{body}</Measure>{rests}<Measure>{body}</Measure>'
+        staves.append(f'<Staff id="{number}">{measures}</Staff>')
+    part = (
+        "<Part>{}<Instrument><longName>B<sym>accidentalFlat</sym></longName><transposeChromatic>-2"
+        '</transposeChromatic><useDrumset>{}</useDrumset><Channel><program value="71"/></Channel>'
+        "</Instrument></Part>"
+    )
+    parts = part.format("<Staff/><Staff/>", 0) + part.format("<Staff/>", 1)
+    score = (
+        "<Division>480</Division><siglist><sig tick='0'><nom>6</nom><denom>8</denom></sig>"
+        f"</siglist><metaTag name='workTitle'>Café</metaTag>{parts}{''.join(staves)}"
+        f"<Score>{staves[0]}</Score>"
+    )
+    score = score if version < "2" else f"<Score>{score}</Score>"
+    return f'<?xml version="1.0"?><museScore version="{version}">{score}</museScore>'.encode()
+
+
+def _mscz(random: Random, xml: bytes) -> bytes:
+    path = random.choice(("score.mscx", "Excerpts/1/score.mscx"))
+    container = f"<container><rootfiles><rootfile full-path='{path}'/></rootfiles></container>"
+    style = b"<museScore><Style><concertPitch>1</concertPitch></Style></museScore>"
+    members = [("META-INF/container.xml", container.encode()), ("score_style.mss", style)]
+    return _zip(random, [*members, (path, xml), ("Excerpts/2/b.mscx", xml), ("c.mscx", xml)])
+
+
 def _mxl(random: Random, xml: bytes) -> bytes:
     path = random.choice(("score.xml", "a/b.musicxml", "META-INF/score.xml"))
     container = f"<container><rootfiles><rootfile full-path='{path}'/></rootfiles></container>"
@@ -160,6 +223,9 @@ def _with_checksums(tar: bytes) -> bytes:
     return bytes(data)
 
 
+_PACKERS_OF = {"mxl": _mxl, "mscz": _mscz}
+
+
 @dataclass
 class Inputs:
     """Makes input after input from their numbers; `starts` are the starting points of a kind."""
@@ -170,9 +236,13 @@ class Inputs:
     def load(cls, folder: str = "") -> Inputs:
         """The synthetic starting points, those of the repository, and a folder's smaller ones."""
         random = Random(0)
-        makers = {"midi": _synthetic_midi, "musicxml": _synthetic_xml, "abc": _synthetic_abc}
+        makers = {
+            "midi": _synthetic_midi, "musicxml": _synthetic_xml, "abc": _synthetic_abc,
+            "musescore": _synthetic_mscx,
+        }  # fmt: skip
         inputs = cls({kind: [make(random) for _ in range(8)] for kind, make in makers.items()})
-        inputs.starts["mxl"] = [_mxl(random, xml) for xml in inputs.starts["musicxml"]]
+        for packed, plain in _PLAIN.items():
+            inputs.starts[packed] = [_PACKERS_OF[packed](random, x) for x in inputs.starts[plain]]
         inputs._add(_GOLDEN)
         if folder:
             inputs._add(Path(folder))
@@ -183,7 +253,7 @@ class Inputs:
         for path in sorted(folder.rglob("*")):
             media = readers.READERS_BY_EXTENSION.get(path.suffix.lower(), "")
             if media and path.is_file():
-                found["mxl" if path.suffix.lower() == ".mxl" else media].append(path)
+                found[_PACKED.get(path.suffix.lower(), media)].append(path)
         for kind, paths in found.items():
             for path in paths[:: len(paths) // _MAX_STARTS + 1]:
                 self._add_start(kind, path.read_bytes())
@@ -194,9 +264,10 @@ class Inputs:
             self.starts[kind] += tunes[:: len(tunes) // 20 + 1]
         elif len(data) <= _MAX_START_BYTES:
             self.starts[kind].append(data)
-        if kind == "mxl":
+        if kind in _PLAIN:
+            packing = mxl.MXL if kind == "mxl" else musescore.MSCZ
             with contextlib.suppress(ReadError):
-                self._add_start("musicxml", mxl.unpack(data, 4 * _MAX_START_BYTES))
+                self._add_start(_PLAIN[kind], mxl.unpack(data, 4 * _MAX_START_BYTES, packing))
 
     def make(self, number: int) -> tuple[str, bytes]:
         """(file name, content) of an input; the same for the same number and starting points."""
@@ -205,10 +276,11 @@ class Inputs:
         if kind == "archive":
             return self._archive(random)
         data = random.choice(self.starts[kind])
-        if kind == "mxl" and random.random() < 0.5:
-            text = self._mutated(random, "musicxml", random.choice(self.starts["musicxml"]))
-            data = _mxl(random, text)
-        if kind != "mxl" or random.random() < 0.4:
+        if kind in _PLAIN and random.random() < 0.5:
+            plain = _PLAIN[kind]
+            text = self._mutated(random, plain, random.choice(self.starts[plain]))
+            data = _PACKERS_OF[kind](random, text)
+        if kind not in _PLAIN or random.random() < 0.4:
             data = self._mutated(random, kind, data)
         if random.random() < 0.02:
             data = gzip.compress(data, 1, mtime=0)[: random.choice((-1, 99, len(data)))]

@@ -51,6 +51,15 @@ _XML_WORDS = (
     b"&lol;", b"<!ENTITY a 'b'>", b"<![CDATA[", b"]]>", b"<!--", b"<?x?>", b'xmlns="urn:x"',
     b"<transpose><chromatic>99</chromatic></transpose>", b"<senza-misura/>", b"\xef\xbf\xbf",
 )  # fmt: skip
+_MSCX_WORDS = (
+    b"<voice>", b"</voice>", b"<Tuplet>", b"<endTuplet/>", b"<acciaccatura/>", b"<tick>-9</tick>",
+    b"<location><fractions>-9/1</fractions></location>", b"<duration>1/999999999</duration>",
+    b"<dots>9</dots>", b"<Division>0</Division>", b"<stretchN>3</stretchN><stretchD>1</stretchD>",
+    b"<multiMeasureRest>1</multiMeasureRest>", b"<Score>", b"</Score>",
+    b"<useDrumset>1</useDrumset>", b"<concertKey>8</concertKey>", b"<custom>1</custom>",
+    b"<pitch>128</pitch>", b"&lol;", b"<!ENTITY a 'b'>", b"<![CDATA[", b"<!--", b'xmlns="urn:x"',
+    b"<Measure>", b"</Measure>",
+)  # fmt: skip
 _ABC_WORDS = (
     b"\nX:1\n", b"\nK:", b"\nV:2\n", b"\nP:A(BC)3", b"\nM:none\n", b"\nM:0/4\n", b"\nL:1/0\n",
     b"\nQ:1/4=0\n", b"\nm:~n=abc\n", b"\nU:H=!x!\n", b"\n%%beginps\n", b"\\\n", b"&", b"|:", b":|",
@@ -68,6 +77,7 @@ _PACK_WORDS = (
     b"30 size=99999999999999999999\n", b"11 size=-9\n", b"20 path=../../x.mid\n", *_TAR_NUMBERS,
 )  # fmt: skip
 _ZIP_ANCHOR = re.compile(rb"PK[\1-\7]")
+_MSCX_TAGS = ("Measure", "voice", "Chord", "Note", "Tuplet", "Spanner", "Staff", "Part", "Score")
 _TAGS = ("note", "measure", "part", "attributes", "harmony", "direction", "score-partwise", "x")
 
 DIALECTS = {
@@ -78,6 +88,11 @@ DIALECTS = {
         tuple((f"<{tag}>".encode(), f"</{tag}>".encode()) for tag in _TAGS),
     ),
     "mxl": Dialect((".mxl",), _PACK_WORDS, _ZIP_ANCHOR),
+    "musescore": Dialect(
+        (".mscx",), _MSCX_WORDS, re.compile(rb"="), range(9), re.compile(rb"<[^>]*>?|[^<]+"),
+        tuple((f"<{tag}>".encode(), f"</{tag}>".encode()) for tag in _MSCX_TAGS),
+    ),
+    "mscz": Dialect((".mscz",), _PACK_WORDS, _ZIP_ANCHOR),
     "abc": Dialect(
         (".abc",), _ABC_WORDS, re.compile(rb"\n[A-Z]:"), range(13),
         re.compile(rb"\n|\d+|[A-Za-z]:|[^\d\n]"),

@@ -86,7 +86,7 @@ class Track:
       artist: the name that genres are looked up for.
       artist_raw: the name as the source spells it.
       song: key of the song family; `Song.mid` and `Song.2.mid` share it.
-      media: `midi`, `musicxml` or `abc`.
+      media: `midi`, `musicxml`, `abc` or `musescore`.
       reader: which reader read it; `midi-tolerant` for a file that note_seq refuses.
       md5: of the source file's bytes; content_hash: of the notes, see corpus.analysis.
       num_notes ... on_grid_12: see corpus.analysis.Facts.

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from corpus.readers.results import READERS_BY_EXTENSION, ReadError, Score, media_of
 
 MIDI = "midi"
-# Imported when first used: MusicXML and ABC build protos, and to import note_seq takes seconds.
+# Imported when first used: all but MIDI build protos, and to import note_seq takes seconds.
 READERS = {
     MIDI: "corpus.readers.midi",
     "musicxml": "corpus.readers.musicxml",
     "abc": "corpus.readers.abc",
+    "musescore": "corpus.readers.musescore",
 }
 
 _MAX_UNPACKED_BYTES = 64 << 20

@@ -14,6 +14,8 @@ READERS_BY_EXTENSION = {
     ".musicxml": "musicxml",
     ".mxl": "musicxml",
     ".abc": "abc",
+    ".mscz": "musescore",
+    ".mscx": "musescore",
 }
 
 
@@ -78,7 +80,7 @@ class Score:
 
 
 def media_of(path: str) -> str:
-    """`midi`, `musicxml` or `abc`, by the extension in any letter case.
+    """`midi`, `musicxml`, `abc` or `musescore`, by the extension in any letter case.
 
     Raises:
       ReadError: the extension is no score's.

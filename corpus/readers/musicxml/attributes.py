@@ -54,17 +54,18 @@ def read_meter(time: etree._Element, mends: set[Mend]) -> Meter | None:
         pairs = list(zip(numerators, denominators, strict=True))
     except ValueError:
         pairs = []
-    if not pairs or not all(_is_meter(*pair) for pair in pairs):
+    if not pairs or not all(is_meter(*pair) for pair in pairs):
         mends.add(Mend.ODD_METER)
         return None
     if len(pairs) > 1 or "+" in beats[0]:
         mends.add(Mend.SUM_METER)
     common = max(denominators)
     meter = Meter(sum(n * common // d for n, d in pairs), common)
-    return meter if _is_meter(*meter) else None
+    return meter if is_meter(*meter) else None
 
 
-def _is_meter(numerator: int, denominator: int) -> bool:
+def is_meter(numerator: int, denominator: int) -> bool:
+    """Whether a NoteSequence, and a player, can make something of the meter."""
     return (
         0 < numerator <= _MAX_NUMERATOR
         and 0 < denominator <= _MAX_DENOMINATOR

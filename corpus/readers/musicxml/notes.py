@@ -12,9 +12,9 @@ from corpus.readers.musicxml.tags import Fields
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Of a whole note; `longa` is what some programs write for the standard's `long`.
-_VALUES = {"maxima": Fraction(8), "long": Fraction(4), "longa": Fraction(4), "breve": Fraction(2)}
+VALUES = {"maxima": Fraction(8), "long": Fraction(4), "longa": Fraction(4), "breve": Fraction(2)}
 _NAMES = ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th", "512th")
-_VALUES |= {name: Fraction(1, 1 << power) for power, name in enumerate((*_NAMES, "1024th"))}
+VALUES |= {name: Fraction(1, 1 << power) for power, name in enumerate((*_NAMES, "1024th"))}
 _MAX_DOTS = 8
 _MAX_TUPLET = 1000
 
@@ -89,13 +89,13 @@ def drum_of(fields: Fields, unpitched: dict[str, int]) -> int:
 def drawn_value(fields: Fields, dots: int) -> Fraction | None:
     """What a note is drawn as, of a whole note; None where that cannot be told."""
     name = (fields.get("type") or "").strip()
-    return _value(name, *_drawn(fields, dots)) if name in _VALUES else None
+    return _value(name, *_drawn(fields, dots)) if name in VALUES else None
 
 
 def written_value(fields: Fields, dots: int) -> tuple[int, int]:
     """Numerator and denominator of `drawn_value`; a note drawn as nothing is a quarter note."""
     name = (fields.get("type") or "").strip()
-    value = _value(name if name in _VALUES else "quarter", *_drawn(fields, dots))
+    value = _value(name if name in VALUES else "quarter", *_drawn(fields, dots))
     return value.as_integer_ratio()
 
 
@@ -116,4 +116,4 @@ def _drawn(fields: Fields, dots: int) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=256)
 def _value(name: str, dots: int, actual: int, normal: int) -> Fraction:
-    return _VALUES[name] * (2 - Fraction(1, 1 << dots)) * normal / actual
+    return VALUES[name] * (2 - Fraction(1, 1 << dots)) * normal / actual

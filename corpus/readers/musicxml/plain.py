@@ -109,18 +109,39 @@ def parser(*, recover: bool) -> etree.XMLParser:
     )
 
 
-def _rewritten(data: bytes, mends: set[Mend]) -> bytes:
-    """The score as libxml2 reads it, part-wise."""
+def make_tree(data: bytes, mends: set[Mend], *, measure: str, ending: bytes) -> etree._Element:
+    """The tree of a score that a stranger wrote; no entity is expanded, nothing is fetched.
+
+    Args:
+      data: XML in any encoding that it declares.
+      mends: what was mended is added here.
+      measure: tag of measures; of damaged text there must be one whole.
+      ending: how the last end tag begins.
+
+    Raises:
+      ReadError: `unsafe_xml`, `damaged_xml`, or `too_big`.
+    """
     _check_text(data)
     # Without a document type libxml2 leaves out blank text, which is two thirds of the tree.
     data = _DOCTYPE.sub(b"", data[:_HEAD_BYTES], count=1) + data[_HEAD_BYTES:]
     try:
         root = etree.fromstring(data, parser(recover=False))
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        root = _salvage(data, f"the XML is not well-formed: {error}", mends)
+        problem = f"the XML is not well-formed: {error}"
+        root = _salvage(data, problem)
+        ends_well = ending in data[-256:].replace(b"\0", b"")
+        mends.add(Mend.DAMAGED if ends_well else Mend.TRUNCATED)
+        if not _has_measures(root, measure, ends_well=ends_well):
+            raise ReadError("damaged_xml", problem) from error
     _check_entities(root)
     if isinstance(root.tag, str) and root.tag.startswith("{"):
         _strip_namespaces(root)
+    return root
+
+
+def _rewritten(data: bytes, mends: set[Mend]) -> bytes:
+    """The score as libxml2 reads it, part-wise."""
+    root = make_tree(data, mends, measure="measure", ending=b"</score-")
     if mends:
         _gather_strays(root)
     if root.tag not in (_PARTWISE, _TIMEWISE):
@@ -155,25 +176,26 @@ def _check_entities(root: etree._Element) -> None:
         raise _unsafe()
 
 
-def _salvage(data: bytes, problem: str, mends: set[Mend]) -> etree._Element:
-    """What can be made out of text that is not well-formed; at least one measure."""
+def _salvage(data: bytes, problem: str) -> etree._Element:
+    """What can be made out of text that is not well-formed."""
     try:
         root = etree.fromstring(data, parser(recover=True))
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise ReadError("damaged_xml", problem) from error
     if root is None:
         raise ReadError("damaged_xml", problem)
-    ends_well = b"</score-" in data[-256:].replace(b"\0", b"")
-    mends.add(Mend.DAMAGED if ends_well else Mend.TRUNCATED)
-    measures = list(root.iter("{*}measure"))
+    return root
+
+
+def _has_measures(root: etree._Element, tag: str, *, ends_well: bool) -> bool:
+    """Whether a measure is left, once the one is taken out in which the text breaks off."""
+    measures = list(root.iter("{*}" + tag))
     if not ends_well and measures:
         last = measures.pop()
         parent = last.getparent()
         if parent is not None:
             parent.remove(last)  # The break is in it: where it ends is not known.
-    if not measures:
-        raise ReadError("damaged_xml", problem)
-    return root
+    return bool(measures)
 
 
 def _gather_strays(root: etree._Element) -> None:

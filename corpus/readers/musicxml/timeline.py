@@ -31,6 +31,8 @@ class Carried:
       has_voices: whether the cursor went back anywhere.
       num_notes: notes or rests in the parts that are read.
       num_undated: how many notes had no duration.
+      lengths_are_told: whether measures say how long they are, so that a meter stays only
+        over those of its length.
     """
 
     resolution: int
@@ -42,6 +44,7 @@ class Carried:
     has_voices: bool = False
     num_notes: int = 0
     num_undated: int = 0
+    lengths_are_told: bool = False
 
 
 class Timeline:
@@ -183,5 +186,7 @@ class Timeline:
         resolution = self._carried.resolution
         if length * meter.denominator == 4 * resolution * meter.numerator:
             return True
+        if self._carried.lengths_are_told:
+            return False
         divisions = length * (self._carried.divisions or 1.0) / resolution
         return self._written > 0 and divisions >= meter.numerator

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from note_seq import constants
@@ -20,7 +20,6 @@ from note_seq.protobuf import music_pb2
 from corpus.readers.musicxml.mends import Mend
 from corpus.readers.musicxml.notes import Sound
 from corpus.readers.musicxml.parts import Part
-from corpus.readers.musicxml.players import Player
 from corpus.readers.results import ReadError
 
 MAX_SECONDS = 24 * 3600.0
@@ -33,6 +32,15 @@ _SOME_TIME = -1.0
 _FLOAT64 = struct.Struct("<d")
 _SOME_BYTES = _FLOAT64.pack(_SOME_TIME)
 _CHORD_SYMBOL = music_pb2.NoteSequence.TextAnnotation.CHORD_SYMBOL
+
+
+class Plays(Protocol):
+    """Who plays a part."""
+
+    name: str
+    channel: int
+    program: int
+
 
 # Number of the part, channel, program.
 Performer = tuple[int, int, int]
@@ -86,15 +94,18 @@ def _serialized(sequence: Any) -> bytes:
 class SequenceWriter:
     """Writes parts into a NoteSequence; a writer is used once."""
 
-    def __init__(self, parts: list[Part], resolution: int, mends: set[Mend]) -> None:
+    def __init__(
+        self, parts: list[Part], resolution: int, mends: set[Mend], *, is_musicxml: bool = True
+    ) -> None:
         self._parts = parts
+        self._is_musicxml = is_musicxml
         self._mends = mends
         tempos = (part.tempos for part in parts)
         self._tempos = _first_at_each_tick(tempos, mends, Mend.TEMPO_OF_ALL)
         self._seconds = _Clock(self._tempos, resolution)
         self._pieces: list[bytes] = []
 
-    def write(self, players: list[Player]) -> bytes:
+    def write(self, players: Sequence[Plays]) -> bytes:
         """The message, as protobuf's deterministic serialization has it: fields by number.
 
         Args:
@@ -133,7 +144,7 @@ class SequenceWriter:
             sequence.tempos.add(qpm=_DEFAULT_QPM)
         self._pieces.append(_serialized(sequence))
 
-    def _write_notes(self, index: int, part: Part, player: Player) -> None:
+    def _write_notes(self, index: int, part: Part, player: Plays) -> None:
         pieces = self._pieces
         performer = index, player.channel, player.program
         ticks = chain.from_iterable((start, end) for start, end, _, _ in part.notes)
@@ -147,13 +158,14 @@ class SequenceWriter:
                 before, between, after = _untimed_note(velocity, sound, performer)
                 pieces += (before, starting, between, ending, after)
 
-    def _write_facts(self, total_time: float, players: list[Player]) -> None:
+    def _write_facts(self, total_time: float, players: Sequence[Plays]) -> None:
         """The fields between the notes and the chord symbols."""
         sequence = music_pb2.NoteSequence(total_time=total_time)
         source = sequence.source_info
         source.source_type = source.SCORE_BASED
-        source.encoding_type = source.MUSIC_XML
-        source.parser = source.MAGENTA_MUSIC_XML
+        if self._is_musicxml:
+            source.encoding_type = source.MUSIC_XML
+            source.parser = source.MAGENTA_MUSIC_XML
         for index, player in enumerate(players):
             sequence.part_infos.add(part=index, name=player.name)
         self._pieces.append(_serialized(sequence))
