@@ -137,7 +137,7 @@ def add_trouble(site: FakeSite) -> dict[str, str]:
         "/bad/b.mid": Reply(302, headers={"Location": "/bad/a.mid"}),
         "/private/secret.mid": Reply(body=score(3), headers=MIDI),
         "/bad/x.hidden.mid": Reply(body=score(4), headers=MIDI),
-        "/members/list.html": _members,
+        "/members/list.html": members,
     }
     reasons = {
         "/bad/404.mid": "not_found",
@@ -155,12 +155,14 @@ def add_trouble(site: FakeSite) -> dict[str, str]:
         "/bad/file.mid": "odd_redirect",
         "/bad/b.mid": "redirect_loop",
         "/private/secret.mid": "robots_forbids",
+        "/elsewhere.mid": "host_not_allowed",
         "/bad/x.hidden.mid": "robots_forbids",
         "/members/list.html": "forbidden",
     }
     good = ["/bad/type.mid", "/bad/download?id=7", "/bad/flaky.mid", "/bad/busy.mid",
             "/bad/moved.mid", "/bad/same.mid", "/private/open/free.mid", "/bad/a.mid"]  # fmt: skip
     links = "".join(f"<li>{link(path, path)}</li>" for path in [*good, *reasons])
+    links = links.replace('"/elsewhere.mid"', '"http://elsewhere.example/elsewhere.mid"')
     site.pages["/bad/index.html"] = page(f"<h1>Trouble</h1><ul>{links}</ul>")
     index = site.pages["/"]
     assert isinstance(index, Reply)
@@ -171,7 +173,7 @@ def add_trouble(site: FakeSite) -> dict[str, str]:
     return reasons
 
 
-def _members(request: Request) -> Reply:
+def members(request: Request) -> Reply:
     if request.headers["Cookie"] != COOKIE:
         return Reply(403, "members only", HTML)
     return page(link("/members/one.mid"))

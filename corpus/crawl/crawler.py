@@ -33,9 +33,11 @@ from corpus.crawl.records import (
 from corpus.crawl.robots import Robots, Rules
 from corpus.crawl.warc import WarcWriter, Written, now_text
 from corpus.crawl.website import ExpectedFile, Page, Site
+from corpus.sources import paths
 
 AS_ASKED = -1.0  # in place of the time when a host may be asked again: the user wanted no more
 FRONTIER = "crawl.sqlite"
+BROKE_OFF = "it broke off"  # so that workers of other hosts do not wait for this one
 
 _IDLE_SECONDS = 0.05
 _MAX_HOPS = 5
@@ -64,8 +66,13 @@ def crawl(site: Site, hosts: list[str], options: CrawlOptions) -> None:
     book = HostBook(options.raw)
     with contextlib.closing(frontier), contextlib.closing(book), contextlib.ExitStack() as stack:
         crawls = [HostCrawl(site, host, options, frontier, book) for host in hosts]
-        for one in crawls:
-            stack.enter_context(one.open())
+        try:
+            for one in crawls:
+                stack.enter_context(one.open())
+        except BaseException:
+            for host in hosts:
+                frontier.stop(host, BROKE_OFF, 0.0)
+            raise
         with ThreadPoolExecutor(max(len(hosts), 1)) as pool:
             for future in [pool.submit(one.run) for one in crawls]:
                 future.result()
@@ -104,19 +111,19 @@ class HostCrawl:
 
     def run(self) -> None:
         """Asks until nothing waits anywhere: another host's pages may lead here."""
+        names = self._options.allowed.names()
         try:
             while True:
                 if (waiting := self._frontier.next(self._host)) is not None:
                     self._visit(waiting)
-                elif self._frontier.is_idle():
+                elif self._frontier.is_idle(names):
                     return
                 else:
                     time.sleep(_IDLE_SECONDS)
         except HostPaused as pause:
             self._frontier.stop(self._host, str(pause), pause.resume_at)
         except BaseException:
-            # The others must not wait for a host that nobody asks any more.
-            self._frontier.stop(self._host, "it broke off", 0.0)
+            self._frontier.stop(self._host, BROKE_OFF, 0.0)
             raise
 
     def _visit(self, waiting: Waiting) -> None:
@@ -149,7 +156,7 @@ class HostCrawl:
     def _ask(self, waiting: Waiting) -> _Result:
         url = waiting.url
         if not self._options.allowed.allows(url):
-            detail = f"{urls.host_of(url)} is none of the hosts that may be asked"
+            detail = f"{urls.origin_of(url)} is none of the hosts of the description"
             return _Result(Rejected("host_not_allowed", detail))
         if urls.is_trap(url):
             return _Result(Rejected("trap", "folders repeat in the address"))
@@ -192,6 +199,8 @@ class HostCrawl:
                 if urls.host_of(url) != self._host:
                     return Robots(robots.UNREACHABLE, f"it leads to {urls.origin_of(url)}")
         except PageFailedError as error:
+            if error.reason == "private_address":
+                raise  # That will not be otherwise tomorrow.
             return Robots(robots.UNREACHABLE, error.detail)
         except ValueError as error:
             return Robots(robots.UNREACHABLE, str(error))
@@ -231,10 +240,10 @@ class HostCrawl:
         if self._login.search(target) and not self._login.search(waiting.url):
             return _Result(self._refused(f"it leads to {target}"))
         if not self._options.allowed.allows(target):
-            return _Result(Rejected("host_not_allowed", f"it leads to {target}"))
-        link = Link(
-            target, waiting.kind, waiting.told, waiting.depth, waiting.hops + 1, waiting.via
-        )
+            detail = f"it leads to {target}, whose host the description does not have in hosts"
+            return _Result(Rejected("host_not_allowed", detail))
+        hops, via = waiting.hops + 1, waiting.via or waiting.url
+        link = Link(target, waiting.kind, waiting.told, waiting.depth, hops, via)
         return _Result(Moved(target), [link])
 
     def _content(self, waiting: Waiting, reply: Reply) -> _Result:
@@ -244,7 +253,7 @@ class HostCrawl:
         found = media.unwrapped_type(body)
         if media.is_score(found):
             return self._store(waiting, reply, found, is_score=True)
-        if found in media.ARCHIVES:
+        if found in media.ARCHIVES and _holds_scores(waiting.url, body, found):
             return self._store_archive(waiting, body, found)
         if waiting.kind == SCORE:
             return _Result(self._no_score(waiting, reply, found))
@@ -320,7 +329,8 @@ class HostCrawl:
         return _Result(stored, counts={"files": 1, "bytes": len(body)})
 
     def _file(self, waiting: Waiting) -> _Result:
-        expected = self._site.files().get(waiting.url)
+        known = self._site.files()
+        expected = known.get(waiting.url) or known.get(waiting.via)  # or it was moved
         expected = expected or ExpectedFile(_file_name(waiting.url, ""))
         download = Download(self._options, self._frontier, waiting, expected)
         head, stored = download.run(self._fetcher)
@@ -350,6 +360,13 @@ def _as_robots(reply: Reply) -> Robots:
 def _hashes(body: bytes) -> tuple[str, str]:
     md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
     return hashlib.sha256(body).hexdigest(), md5
+
+
+def _holds_scores(url: str, body: bytes, found: str) -> bool:
+    """Whether an archive is worth keeping: by its name, or by the names of what is in it."""
+    if paths.archive_stem(url.partition("?")[0]):
+        return True
+    return found == media.ZIP and any(map(paths.is_score_name, media.zip_names(body)))
 
 
 def _file_name(url: str, extension: str) -> str:

@@ -28,7 +28,7 @@ _SLOW_FOR = 60.0  # seconds
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 # So many addresses in a row, each after all of its tries, and the host counts as down.
-_NO_ANSWERS, _BAD_ANSWERS = 5, 50
+_NO_ANSWERS, _TOO_FAST, _BAD_ANSWERS = 5, 3, 50
 
 manners.hush("urllib3.connectionpool", "urllib3.connection")
 
@@ -271,7 +271,7 @@ class Fetcher:
         said = f"status {head.status}"
         wait = manners.retry_after(head.header("Retry-After"), time.time())
         if wait is None or wait <= _LONGEST_SLEEP:
-            return _TryAgainError("too_many_requests", said, _BAD_ANSWERS, wait)
+            return _TryAgainError("too_many_requests", said, _TOO_FAST, wait)
         until = time.time() + wait
         why = f"{self.host}: {said}, it wants no request before {utc(until)}"
         self._book.hold(self.host, until, why)

@@ -109,11 +109,11 @@ class Frontier:
         )
         with self._database.reading() as db:
             row = db.execute(query, (host,)).fetchone()
-        if row is None:
-            return None
-        url, kind, told, depth, hops, via, stored = row
-        earlier = Stored(**json.loads(stored)) if stored else None
-        return Waiting(url, kind, Told(**json.loads(told)), depth, hops, via, earlier)
+            if row is None:
+                return None
+            url, kind, told, depth, hops, via, stored = row
+            earlier = Stored(**json.loads(stored)) if stored else None
+            return Waiting(url, kind, Told(**json.loads(told)), depth, hops, via, earlier)
 
     def settle(
         self,
@@ -191,14 +191,25 @@ class Frontier:
         with self._database.reading() as db:
             return db.execute("SELECT host, why, resume_at FROM stopped ORDER BY host").fetchall()
 
-    def is_idle(self) -> bool:
-        """Whether nothing waits but on hosts that are asked no more."""
+    def is_idle(self, hosts: Sequence[str]) -> bool:
+        """Whether nothing waits on those of these hosts that are still asked."""
         query = (
-            "SELECT 1 FROM pages WHERE state = 'waiting'"
+            "SELECT 1 FROM pages WHERE state = 'waiting' AND host = ?"
             " AND host NOT IN (SELECT host FROM stopped) LIMIT 1"
         )
         with self._database.reading() as db:
-            return db.execute(query).fetchone() is None
+            return not any(db.execute(query, (host,)).fetchone() for host in hosts)
+
+    def refuse_other_hosts(self, hosts: Sequence[str]) -> None:
+        """Rejects what waits on any host but these."""
+        with self._database.transaction() as db:
+            found = db.execute("SELECT DISTINCT host FROM pages WHERE state = 'waiting'").fetchall()
+            db.executemany(
+                "UPDATE pages SET state = 'rejected', again = 0, reason = 'host_not_allowed',"
+                " detail = host || ' is none of the hosts of the description'"
+                " WHERE state = 'waiting' AND host = ?",
+                [row for row in found if row[0] not in hosts],
+            )
 
     def states(self) -> dict[str, int]:
         """State -> how many addresses."""
@@ -213,7 +224,9 @@ class Frontier:
             return [row[0] for row in db.execute(query, (limit,))]
 
     def has_due(self, before: float) -> bool:
-        """Whether something was last found as it is before that moment."""
+        """Whether something was last found as it is before that moment, if there is one."""
+        if not before:
+            return False
         query = (
             "SELECT 1 FROM pages WHERE state = 'done'"
             " AND json_extract(stored, '$.checked_at') < ? LIMIT 1"
@@ -239,6 +252,18 @@ class Frontier:
                     outcome = Stored(**json.loads(stored))
                 yield Settled(url, kind, Told(**json.loads(told)), via, outcome)
 
+    def held(self) -> Iterator[Stored]:
+        """All bytes that are stored: also those of addresses that are asked again just now.
+
+        What an address gave before it changed comes without the rest: its MD5 is not known.
+        """
+        with self._database.reading() as db:
+            for (stored,) in db.execute("SELECT stored FROM pages WHERE stored IS NOT NULL"):
+                yield Stored(**json.loads(stored))
+            rows = db.execute("SELECT sha256, num_bytes, warc, offset FROM bodies")
+            for sha256, num_bytes, warc, offset in rows:
+                yield Stored("", sha256, "", num_bytes, warc, offset)
+
     def fact(self, name: str) -> str:
         """Something that was kept from an earlier run; empty if it was not."""
         with self._database.reading() as db:
@@ -263,8 +288,8 @@ class Frontier:
     def last_record(self, warc: str, below: int) -> int:
         """Where the last record begins that a WARC file of that size has at least a part of."""
         query = (
-            "SELECT max(json_extract(stored, '$.offset')) FROM pages WHERE state = 'done'"
-            " AND json_extract(stored, '$.warc') = ? AND json_extract(stored, '$.offset') < ?"
+            "SELECT max(json_extract(stored, '$.offset')) FROM pages"
+            " WHERE json_extract(stored, '$.warc') = ? AND json_extract(stored, '$.offset') < ?"
         )
         with self._database.reading() as db:
             return int(db.execute(query, (warc, below)).fetchone()[0] or 0)
@@ -273,8 +298,10 @@ class Frontier:
         """Has everything asked again whose record lies beyond the end of a WARC file."""
         with self._database.transaction() as db:
             db.execute(
-                "UPDATE pages SET state = 'waiting', stored = NULL WHERE state = 'done'"
-                " AND json_extract(stored, '$.warc') = ? AND json_extract(stored, '$.offset') >= ?",
+                "UPDATE pages SET stored = NULL,"
+                " state = CASE state WHEN 'done' THEN 'waiting' ELSE state END"
+                " WHERE json_extract(stored, '$.warc') = ?"
+                " AND json_extract(stored, '$.offset') >= ?",
                 (warc, num_bytes),
             )
             db.execute("DELETE FROM bodies WHERE warc = ? AND offset >= ?", (warc, num_bytes))
@@ -291,7 +318,7 @@ class Frontier:
         with self._database.transaction() as db:
             query = (
                 "SELECT id, json_extract(stored, '$.offset') FROM pages"
-                " WHERE state = 'done' AND json_extract(stored, '$.warc') = ?"
+                " WHERE json_extract(stored, '$.warc') = ?"
             )
             changes = [
                 (renamed, moved[offset], page)

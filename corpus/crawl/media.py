@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -29,8 +30,8 @@ _XML_ROOTS = (
     (re.compile(rb"<score-(?:partwise|timewise)\b"), "application/vnd.recordare.musicxml+xml"),
     (re.compile(rb"<museScore\b"), "application/x-musescore+xml"),
 )
-_ABC = re.compile(rb"^X:[ \t]*\d", re.MULTILINE)
-_ABC_KEY = re.compile(rb"^K:", re.MULTILINE)
+_ABC = re.compile(rb"(?:\A|[\r\n])[ \t]*X:[ \t]*\d")  # old Macs end lines with \r
+_ABC_KEY = re.compile(rb"[\r\n][ \t]*K:")
 _MAX_MEMBERS = 10_000
 _UNPACKED = 16 << 20
 
@@ -60,17 +61,20 @@ _MAGIC = (
 
 def _zipped(data: bytes) -> str:
     """Compressed MusicXML and MuseScore's files are zip archives; others are plain ones."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if len(archive.filelist) > _MAX_MEMBERS:
-                return ZIP
-            inside = [name.lower() for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        return ZIP
+    inside = [name.lower() for name in zip_names(data)]
     if any(name.endswith(".mscx") for name in inside):
         return "application/x-musescore"
     is_mxl = "meta-inf/container.xml" in inside or "mimetype" in inside
     return "application/vnd.recordare.musicxml" if is_mxl else ZIP
+
+
+def zip_names(data: bytes) -> list[str]:
+    """The names in a zip archive, the first 10,000; none if it cannot be read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.namelist()[:_MAX_MEMBERS]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return []
 
 
 def _readable(data: bytes) -> bytes:
@@ -78,7 +82,7 @@ def _readable(data: bytes) -> bytes:
     for mark, coding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data[:_HEAD].decode(coding, "replace").encode("utf-8", "replace")
-    return data[:_HEAD]
+    return data[:_HEAD].removeprefix(codecs.BOM_UTF8)
 
 
 def _text(head: bytes) -> str:

@@ -16,7 +16,7 @@ from corpus.crawl import local, results, takedown
 from corpus.crawl.crawler import AS_ASKED, FRONTIER, crawl
 from corpus.crawl.fetch import Limits
 from corpus.crawl.frontier import Frontier
-from corpus.crawl.hosts import DailyLimits, utc
+from corpus.crawl.hosts import DailyLimits, HostBook, utc
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import SHORTEST
 from corpus.crawl.records import WAITING, Settled, Told
@@ -34,6 +34,7 @@ from corpus.stages import ShardResult, Stage, Summary
 _FAILED = "failed"  # in the report's details: addresses that a later run asks again
 _PERMISSION = "permission"
 _FOLDER_STATE = "state of the folder"
+_HOSTS = "hosts"
 _ONE_RUN = "crawl-00000"
 
 
@@ -177,26 +178,42 @@ class ScrapeStage(Stage[HostGroup]):
         return f"stated by {manners.contact()} on {today}: the owner of {self.card.name} allows it"
 
     def clear(self) -> None:
-        """Begins a new run; what is stored stays, the report goes."""
+        """Begins a new run; what is stored stays, the report goes.
+
+        Raises:
+          ValueError: another run asks one of the hosts.
+        """
+        self._require_alone()
         report = files.join(self.folder, layout.REPORT)
         if files.exists(report):
             files.delete(report)
         with self.frontier() as frontier:
             frontier.begin(force=self.config.force)
+            hosts = " ".join(sorted(self.card.allow_list().hosts))
+            if frontier.fact(_HOSTS) != hosts:
+                frontier.allow("host_not_allowed")
+                frontier.keep_fact(_HOSTS, hosts)
             takedown.take_down(self.folder, frontier, self._deny)
             if self.card.session_cookie and os.environ.get(self.card.session_cookie):
                 frontier.allow("needs_session")
             if self.config.scrape.revisit_days:
                 frontier.revisit(self._due_before())
 
+    def _require_alone(self) -> None:
+        book = HostBook(os.path.dirname(self.folder))
+        with contextlib.closing(book), contextlib.ExitStack() as stack:
+            for host in self.card.allow_list().names():
+                stack.enter_context(book.alone(host))
+
     def plan(self) -> list[HostGroup]:
         """Every host is in one group; on one machine there are no more groups than workers."""
         options = self.options()
         if self.site is None:
             return [HostGroup(_ONE_RUN, ())]
+        hosts = options.allowed.names()
         with self.frontier() as frontier:
             frontier.add(self.site.start())
-        hosts = options.allowed.names()
+            frontier.refuse_other_hosts(hosts)
         workers = self.config.beam.num_workers if self.config.beam.runner == "multiprocess" else 1
         count = min(len(hosts), workers)
         return [
@@ -237,6 +254,8 @@ class ScrapeStage(Stage[HostGroup]):
 
     def write_tables(self, results_: Sequence[ShardResult]) -> Summary:
         with self.frontier() as frontier:
+            if self.site is not None:
+                frontier.refuse_other_hosts(self.card.allow_list().names())
             if permission := self._permission():
                 frontier.keep_fact(_PERMISSION, permission)
             found = results.collect(

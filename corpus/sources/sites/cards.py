@@ -300,6 +300,10 @@ def _check(card: Card, where: str) -> None:
         if not file.name or "/" in file.name or file.name.startswith((".", "_")):
             raise ValueError(f"{where}: {file.name!r} is no plain file name")
     _checked_pattern(card.login, where, "login")
+    allowed = card.allow_list()
+    for address in (*card.start, *card.license_pages, *(file.url for file in card.files)):
+        if not allowed.allows(urls.canonical(address)):
+            raise ValueError(f"{where}: {address!r} is on none of the hosts: add it to hosts")
 
 
 def _checked_address(address: str, where: str) -> None:
