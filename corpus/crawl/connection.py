@@ -20,6 +20,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
 
+_UNICAST6 = ipaddress.ip_network("2000::/3")  # of the others none is the internet's
+_EXAMPLES6 = ipaddress.ip_network("3fff::/20")  # RFC 9637
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing says so at once
 
@@ -37,6 +39,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _UNICAST6 or ip in _EXAMPLES6:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -61,7 +65,10 @@ class _Guard:
     @staticmethod
     def _check(host: str, address: str) -> None:
         if not is_public(address):
-            raise PrivateAddressError(f"{host} is {address}, which is no public address")
+            raise PrivateAddressError(
+                f"{host} is {address}, which is no public address; a test server of your own is "
+                "named in scrape.private_hosts"
+            )
 
     def reset(self) -> None:
         """Makes the server notice at once that we go: it may be sending a byte a second."""

@@ -34,8 +34,8 @@ def costs(stage: ScrapeStage) -> list[str]:
         f"name: {manners.user_agent()}",
         f"pause: {options.delay:g} s between two requests, or what robots.txt asks for",
         f"in 24 hours: {_limits(options.daily)}",
-        f"known: {states[DONE]} stored, {states[REJECTED]} rejected, {states[WAITING]} waiting, "
-        f"which take {states[WAITING] * options.delay / 60:,.0f} minutes; more will be found",
+        f"known: {states[DONE]} stored, {states[REJECTED]} rejected, {states[WAITING]} waiting "
+        f"({states[WAITING] * options.delay / 60:,.0f} minutes of pauses)",
     ]
     if known := stage.site.files():
         size = sum(known[url].num_bytes for url in waiting if url in known)

@@ -33,6 +33,7 @@ from corpus.crawl.records import (
 from corpus.crawl.robots import Robots, Rules
 from corpus.crawl.warc import WarcWriter, Written, now_text
 from corpus.crawl.website import ExpectedFile, Page, Site
+from corpus.manners import DAY
 from corpus.sources import paths
 
 AS_ASKED = -1.0  # in place of the time when a host may be asked again: the user wanted no more
@@ -87,7 +88,7 @@ class HostCrawl:
         self._site, self._host, self._options = site, host, options
         self._frontier, self._book = frontier, book
         self._login = re.compile(options.login or "(?!)", re.IGNORECASE)
-        self._rules: dict[str, Rules] = {}
+        self._rules: dict[str, tuple[Rules, float]] = {}
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
@@ -175,7 +176,8 @@ class HostCrawl:
         Raises:
           HostPaused: robots.txt cannot be had, so nothing may be asked.
         """
-        if origin not in self._rules:
+        rules, since = self._rules.get(origin, (None, 0.0))
+        if rules is None or time.monotonic() - since > DAY:
             known = self._book.robots(origin)
             if known is None:
                 known = self._ask_robots(origin)
@@ -183,9 +185,10 @@ class HostCrawl:
             if known.outcome == robots.UNREACHABLE:
                 why = f"{origin}{robots.PATH} cannot be had ({known.text}), so nothing may be asked"
                 raise HostPaused(why, time.time() + 600)
-            self._rules[origin] = known.rules()
-            self._fetcher.pace.slow_down(self._rules[origin].delay())
-        return self._rules[origin]
+            rules = known.rules()
+            self._rules[origin] = rules, time.monotonic()
+            self._fetcher.pace.slow_down(rules.delay())
+        return rules
 
     def _ask_robots(self, origin: str) -> Robots:
         url = origin + robots.PATH

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import requests
 import tenacity
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from corpus import manners
 from corpus.crawl.connection import GuardedAdapter, PrivateAddressError
@@ -22,7 +22,7 @@ _CHUNK = 1 << 16
 _NONE: Mapping[str, str] = MappingProxyType({})
 _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=30, jitter=1)
 _LONGEST_SLEEP = 60.0  # seconds; a host that asks for a longer pause is left for a later run
-_AFTER_ABANDONED = 1.0  # seconds until the server has noticed that we hung up
+_AFTER_ABANDONED = 2.0  # seconds until the server has noticed that we hung up
 _SLOWEST = 1000.0  # bytes a second of a download
 _SLOW_FOR = 60.0  # seconds
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -219,7 +219,7 @@ class Fetcher:
         if self._daily.is_set or self.pace.delay:  # our own server is asked without a book
             number = self._book.book(self.host, self._daily, is_score=is_score)
         self.num_requests += 1
-        reply, taken, is_whole = None, 0, False
+        reply, taken, pause = None, 0, _AFTER_ABANDONED
         try:
             reply = self._send(url, headers)
             head = self._head(url, reply, headers)
@@ -228,16 +228,17 @@ class Fetcher:
                     taken += len(piece)
                     sink(piece)
                     self._failures = 0
-                is_whole = True
+                pause = 0.0
             return head
-        except requests.Timeout:
+        except (requests.Timeout, ReadTimeoutError):
+            pause = self._limits.timeout  # It may be busy with us still.
             raise _TryAgainError("timeout", f"nothing within {self._limits.timeout:g} s") from None
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _broken_off(error, began=reply is not None) from None
         finally:
-            if reply is not None and not is_whole:
+            if reply is not None and pause:
                 self._adapter.abandon(reply)
-            self.pace.ended(0.0 if is_whole else _AFTER_ABANDONED)
+            self.pace.ended(pause)
             if taken and self._daily.megabytes:
                 self._book.add_bytes(number, taken)
 

@@ -211,6 +211,13 @@ class Frontier:
                 [row for row in found if row[0] not in hosts],
             )
 
+    def drop_other_files(self, urls_: Sequence[str]) -> None:
+        """Forgets files that wait but are no longer wanted; what they were moved to stays."""
+        with self._database.transaction() as db:
+            query = "SELECT url FROM pages WHERE state = 'waiting' AND kind = 'file' AND hops = 0"
+            unwanted = [row for row in db.execute(query).fetchall() if row[0] not in urls_]
+            db.executemany("DELETE FROM pages WHERE url = ?", unwanted)
+
     def states(self) -> dict[str, int]:
         """State -> how many addresses."""
         with self._database.reading() as db:

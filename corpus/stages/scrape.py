@@ -213,6 +213,8 @@ class ScrapeStage(Stage[HostGroup]):
         hosts = options.allowed.names()
         with self.frontier() as frontier:
             frontier.add(self.site.start())
+            if chosen := self.site.files():
+                frontier.drop_other_files(list(chosen))
             frontier.refuse_other_hosts(hosts)
         workers = self.config.beam.num_workers if self.config.beam.runner == "multiprocess" else 1
         count = min(len(hosts), workers)
