@@ -56,7 +56,10 @@ def load(data: str, given: str = "") -> DenyList:
         if given:
             raise ValueError(f"the list of takedowns {given!r} is not there")
         return DenyList()
-    content = files.read_bytes(path)
+    try:
+        content = files.read_bytes(path)
+    except OSError as error:
+        raise ValueError(f"cannot read the list of takedowns {path}: {error.strerror}") from error
     if len(content) > _MAX_BYTES:
         raise ValueError(f"the list of takedowns {path} is over {_MAX_BYTES >> 20} MB")
     return DenyList(frozenset(_hashes(content.decode("utf-8-sig", "replace"), path)))

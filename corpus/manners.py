@@ -56,7 +56,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 def _until(date: str, now: float) -> float:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone of +99999999999999999999
         return math.nan
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
 

@@ -336,3 +336,23 @@ def test_ingest_reads_nothing_that_was_taken_down(tmp_path: Path) -> None:
     report = reports.require(stage.folder, "ingest")
     assert report.rejected == {"taken_down": 1}
     assert report.outputs == 2
+
+
+def test_what_somebody_deleted_is_asked_again(tmp_path: Path) -> None:
+    with serve(small_site()) as server:
+        config = config_for(tmp_path, describe(tmp_path / "s.toml", server))
+        scrape(config)
+        before = table_of(config)
+        (warc,) = (tmp_path / "raw/s").glob("*.warc.gz")
+        warc.unlink()
+        scrape(config)
+        assert len([r for r in server.requests if r.path.endswith(".mid")]) == 12
+    after = table_of(config)
+    assert list(after["sha256"]) == list(before["sha256"])
+
+
+def test_a_daily_limit_may_be_a_part_of_a_megabyte(tmp_path: Path) -> None:
+    toml = tmp_path / "s.toml"
+    toml.write_text('start = ["https://example.org/"]\ndaily_mb = 0.5\ndaily_requests = 7\n')
+    daily = ScrapeStage(config_for(tmp_path, toml, daily_mb=2.0)).options().daily
+    assert (daily.megabytes, daily.requests) == (0.5, 7)

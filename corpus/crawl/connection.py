@@ -11,7 +11,8 @@ import contextlib
 import ipaddress
 import socket
 import struct
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import requests
@@ -45,11 +46,13 @@ def is_public(address: str) -> bool:
 
 
 class _Guard:
-    """Knows which hosts may be private, and the socket that was made last."""
+    """Knows which hosts may be private, and the socket that is read from."""
 
-    def __init__(self, private_hosts: Collection[str]) -> None:
+    def __init__(self, private_hosts: Collection[str], head_seconds: float) -> None:
         self._private_hosts = frozenset(host.lower() for host in private_hosts)
+        self._head_seconds = head_seconds
         self._socket: socket.socket | None = None
+        self._gave_up = False
 
     def check_name(self, host: str, port: int) -> None:
         if host.strip("[]").lower() in self._private_hosts:
@@ -58,7 +61,6 @@ class _Guard:
             self._check(host, str(address[0]))
 
     def check_socket(self, host: str, made: socket.socket) -> None:
-        self._socket = made
         if host.strip("[]").lower() not in self._private_hosts:
             self._check(host, str(made.getpeername()[0]))
 
@@ -69,6 +71,27 @@ class _Guard:
                 f"{host} is {address}, which is no public address; a test server of your own is "
                 "named in scrape.private_hosts"
             )
+
+    @contextlib.contextmanager
+    def reading_head(self, sock: socket.socket | None) -> Iterator[None]:
+        """Gives up a head that comes a byte now and then: no timeout sees that."""
+        self._socket, self._gave_up = sock, False
+        _acknowledge_at_once(sock)
+        timer = threading.Timer(self._head_seconds, self._shut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if self._gave_up:  # What came of the head looks like a whole one.
+            raise TimeoutError("the head of the reply took too long")
+
+    def _shut(self) -> None:
+        self._gave_up = True
+        with contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def reset(self) -> None:
         """Makes the server notice at once that we go: it may be sending a byte a second."""
@@ -84,8 +107,8 @@ class _GuardedHTTP(HTTPConnection):
         return _guarded(self, super()._new_conn)
 
     def getresponse(self) -> Any:
-        _acknowledge_at_once(self.sock)
-        return super().getresponse()
+        with self.guard.reading_head(self.sock):
+            return super().getresponse()
 
 
 class _GuardedHTTPS(HTTPSConnection):
@@ -95,8 +118,8 @@ class _GuardedHTTPS(HTTPSConnection):
         return _guarded(self, super()._new_conn)
 
     def getresponse(self) -> Any:
-        _acknowledge_at_once(self.sock)
-        return super().getresponse()
+        with self.guard.reading_head(self.sock):
+            return super().getresponse()
 
 
 def _acknowledge_at_once(sock: Any) -> None:
@@ -136,10 +159,11 @@ class GuardedAdapter(HTTPAdapter):
 
     Args:
       private_hosts: host names that may be private, for tests on this machine.
+      head_seconds: for the head of a reply.
     """
 
-    def __init__(self, private_hosts: Collection[str] = ()) -> None:
-        self._guard = _Guard(private_hosts)
+    def __init__(self, private_hosts: Collection[str] = (), *, head_seconds: float = 60.0) -> None:
+        self._guard = _Guard(private_hosts, head_seconds)
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from corpus import deny
 from corpus.crawl import markup, media, robots, urls
 from corpus.crawl.download import Download
 from corpus.crawl.fetch import Fetcher, Head, PageFailedError, Reply
@@ -18,6 +19,7 @@ from corpus.crawl.frontier import Frontier
 from corpus.crawl.hosts import HostBook, HostPaused
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import Pace
+from corpus.crawl.partial import partial_path
 from corpus.crawl.records import (
     FILE,
     LICENSE,
@@ -134,7 +136,8 @@ class HostCrawl:
             result = self._ask(waiting)
         except PageFailedError as error:
             result = _Result(Rejected(error.reason, error.detail, error.again))
-        if isinstance(result.outcome, Rejected) and waiting.stored and waiting.stored.sha256:
+        if isinstance(result.outcome, Rejected) and self._is_held(waiting, result.outcome):
+            assert waiting.stored is not None
             # It was had before: what the site no longer shows is not lost to us.
             result = _Result(unchanged(waiting.stored, time.time()), counts={"no_longer_there": 1})
         counts = result.counts | {"requests": self._fetcher.num_requests - before}
@@ -143,6 +146,14 @@ class HostCrawl:
             waiting.url, result.outcome, result.links, counts.items(),
             written=written, body_date=result.body_date,
         )  # fmt: skip
+
+    def _is_held(self, waiting: Waiting, why: Rejected) -> bool:
+        """Whether we have, and may keep, what this address gave earlier."""
+        stored = waiting.stored
+        if stored is None or not stored.sha256 or why.reason == deny.REASON:
+            return False
+        is_file = os.path.exists(os.path.join(self._options.folder, stored.path))
+        return stored.sha256 not in self._options.deny and (bool(stored.warc) or is_file)
 
     def _check_limits(self) -> None:
         """Raises HostPaused where the user wanted no more than there is."""
@@ -296,7 +307,7 @@ class HostCrawl:
         body, head, now = reply.body, reply.head, time.time()
         sha256, md5 = _hashes(body)
         if sha256 in self._options.deny or md5 in self._options.deny:
-            return _Result(Rejected("taken_down", "the list of takedowns names it"))
+            return _Result(Rejected(deny.REASON, deny.DETAIL))
         date, known = now_text(now), self._frontier.body(sha256)
         if known is None:
             written = self._writer.response(head, body, sha256, date)
@@ -317,10 +328,10 @@ class HostCrawl:
         """Keeps an archive as a file, since ingest opens no archive inside another one."""
         sha256, md5 = _hashes(body)
         if sha256 in self._options.deny or md5 in self._options.deny:
-            return _Result(Rejected("taken_down", "the list of takedowns names it"))
+            return _Result(Rejected(deny.REASON, deny.DETAIL))
         extension = ".zip" if found == media.ZIP else ".tar.gz"
         name = _file_name(waiting.url, extension)
-        temporary = os.path.join(self._options.folder, f".{name}.download")
+        temporary = partial_path(self._options.folder, name)
         with open(temporary, "wb") as file:
             file.write(body)
         os.replace(temporary, os.path.join(self._options.folder, name))

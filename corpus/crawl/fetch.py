@@ -41,11 +41,14 @@ class PageFailedError(Exception):
     Attributes:
       reason, detail: as in a rejection.
       again: whether a later run should try again.
+      wait: seconds that the server asked for before the next try; None where it did not.
     """
 
-    def __init__(self, reason: str, detail: str, *, again: bool = False) -> None:
+    def __init__(
+        self, reason: str, detail: str, *, again: bool = False, wait: float | None = None
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail, self.again = reason, detail, again
+        self.reason, self.detail, self.again, self.wait = reason, detail, again, wait
 
 
 class _TryAgainError(Exception):
@@ -64,7 +67,7 @@ class Limits:
 
     Attributes:
       timeout: seconds to connect, and to wait for the next bytes.
-      seconds: for a whole body.
+      seconds: for the head of a reply, and for a whole body.
       tries: requests for one address at most.
     """
 
@@ -136,7 +139,7 @@ class Fetcher:
         self.pace = pace
         self.num_requests = 0
         self._book, self._daily, self._limits = book, daily, limits
-        self._adapter = GuardedAdapter(private_hosts)
+        self._adapter = GuardedAdapter(private_hosts, head_seconds=limits.seconds)
         self._may_tell = pace.host in private_hosts  # the cookie, without TLS
         self._cookie = cookie
         self._failures = 0
@@ -197,7 +200,9 @@ class Fetcher:
         except _TryAgainError as error:
             self._failures += 1
             if self._failures < error.patience:
-                raise PageFailedError(error.reason, error.detail, again=True) from None
+                raise PageFailedError(
+                    error.reason, error.detail, again=True, wait=error.wait
+                ) from None
             why = f"{self.host}: {error.detail}; {self._failures} addresses in a row failed"
             raise HostPaused(f"{why}. What is stored is kept: try again later") from None
         self._failures = 0
@@ -219,7 +224,7 @@ class Fetcher:
         if self._daily.is_set or self.pace.delay:  # our own server is asked without a book
             number = self._book.book(self.host, self._daily, is_score=is_score)
         self.num_requests += 1
-        reply, taken, pause = None, 0, _AFTER_ABANDONED
+        reply, taken, is_whole, pause = None, 0, False, _AFTER_ABANDONED
         try:
             reply = self._send(url, headers)
             head = self._head(url, reply, headers)
@@ -228,7 +233,7 @@ class Fetcher:
                     taken += len(piece)
                     sink(piece)
                     self._failures = 0
-                pause = 0.0
+                is_whole, pause = True, 0.0
             return head
         except (requests.Timeout, ReadTimeoutError):
             pause = self._limits.timeout  # It may be busy with us still.
@@ -236,7 +241,7 @@ class Fetcher:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _broken_off(error, began=reply is not None) from None
         finally:
-            if reply is not None and pause:
+            if reply is not None and not is_whole:
                 self._adapter.abandon(reply)
             self.pace.ended(pause)
             if taken and self._daily.megabytes:
@@ -289,7 +294,9 @@ class Fetcher:
         if _NUMBER.fullmatch(stated) and int(stated) > max_bytes:
             raise _too_big(f"Content-Length says {int(stated) / 1e6:,.1f} MB", max_bytes)
         taken, began = 0, time.monotonic()
-        while piece := reply.raw.read1(_CHUNK, decode_content=True):
+        # A file is kept as it is, though a server may call its packing one for the way.
+        decode = seconds is not None
+        while piece := reply.raw.read1(_CHUNK, decode_content=decode):
             taken += len(piece)
             if taken > max_bytes:
                 raise _too_big("the body goes on", max_bytes)

@@ -153,13 +153,6 @@ class Frontier:
                 row = (outcome.sha256, outcome.warc, outcome.offset, outcome.num_bytes, url)
                 db.execute("INSERT OR IGNORE INTO bodies VALUES (?,?,?,?,?,?)", (*row, body_date))
 
-    def note(self, url: str, stored: Stored) -> None:
-        """Keeps what is known of an address that is still to be had, for a later run."""
-        with self._database.transaction() as db:
-            db.execute(
-                "UPDATE pages SET stored = ? WHERE url = ?", (json.dumps(asdict(stored)), url)
-            )
-
     def body(self, sha256: str) -> Body | None:
         """Where these bytes are stored already."""
         query = "SELECT warc, offset, url, date FROM bodies WHERE sha256 = ?"
@@ -270,6 +263,21 @@ class Frontier:
             rows = db.execute("SELECT sha256, num_bytes, warc, offset FROM bodies")
             for sha256, num_bytes, warc, offset in rows:
                 yield Stored("", sha256, "", num_bytes, warc, offset)
+
+    def files(self) -> list[tuple[str, str]]:
+        """(address, path below the folder) of everything that is stored as a file of its own."""
+        query = (
+            "SELECT url, json_extract(stored, '$.path') FROM pages WHERE state = 'done'"
+            " AND json_extract(stored, '$.warc') = ''"
+        )
+        with self._database.reading() as db:
+            return db.execute(query).fetchall()
+
+    def forget(self, urls_: Sequence[str]) -> None:
+        """Has these addresses asked again, as if they never were."""
+        query = "UPDATE pages SET state = 'waiting', stored = NULL WHERE url = ?"
+        with self._database.transaction() as db:
+            db.executemany(query, [(url,) for url in urls_])
 
     def fact(self, name: str) -> str:
         """Something that was kept from an earlier run; empty if it was not."""

@@ -9,7 +9,6 @@ from typing import BinaryIO
 from warcio.archiveiterator import ArchiveIterator
 
 from corpus.crawl.frontier import Frontier
-from corpus.crawl.records import Stored
 from corpus.crawl.warc import recover
 from corpus.deny import DETAIL, REASON, DenyList
 
@@ -26,9 +25,8 @@ def take_down(folder: str, frontier: Frontier, deny: DenyList) -> int:
     remove_unbooked(folder, frontier)
     denied = [
         stored
-        for row in (frontier.settled() if deny else ())
-        if isinstance(stored := row.outcome, Stored)
-        and (stored.sha256 in deny or stored.md5 in deny)
+        for stored in (frontier.held() if deny else ())
+        if stored.sha256 in deny or stored.md5 in deny
     ]
     for name in sorted({stored.warc for stored in denied if stored.warc}):
         offsets = {stored.offset for stored in denied if stored.warc == name}

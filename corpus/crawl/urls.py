@@ -60,7 +60,7 @@ def _authority(parts: SplitResult, scheme: str, host: str) -> str:
 def _path(parts: SplitResult) -> str:
     path = _PATH_SESSION.sub("", _escaped(parts.path)) or "/"
     kept: list[str] = []
-    segments = path.split("/")[1:]
+    segments = path.lstrip("/").split("/")  # requests would take a second slash away
     for segment in segments:
         if segment == "..":
             kept = kept[:-1]
@@ -115,12 +115,27 @@ def is_trap(url: str) -> bool:
     return any(segments.count(segment) > _MAX_REPEATS for segment in set(segments))
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _authority_of(host: str) -> str:
+    """`example.org` or `example.org:8080` in its one spelling, of what a user wrote."""
+    try:
+        url = canonical(f"http://{host.strip()}/")
+    except ValueError as error:
+        raise ValueError(f"{host!r} in hosts is no name of a host: {error}") from error
+    if urlsplit(url).path != "/" or urlsplit(url).query:
+        raise ValueError(f"{host!r} in hosts is an address; give the name alone")
+    return urlsplit(url).netloc
+
+
 @dataclass(frozen=True)
 class AllowList:
     """The hosts that may be asked.
 
     Attributes:
-      hosts: names as `example.org` (for the usual ports) or `example.org:8080`.
+      hosts: names as `example.org` (for the usual ports), `example.org:8080` or `[::1]:8080`.
       starts: addresses that may be asked whatever their port.
     """
 
@@ -129,16 +144,20 @@ class AllowList:
 
     @classmethod
     def of(cls, hosts: Iterable[str], starts: Iterable[str]) -> AllowList:
-        """Hosts as a user writes them; those of `starts` where none is given."""
-        given, first = [host.strip().lower() for host in hosts], tuple(starts)
-        return cls(frozenset(given or map(host_of, first)), first)
+        """Hosts as a user writes them; those of `starts` where none is given.
+
+        Raises:
+          ValueError: one of them is no name of a host.
+        """
+        given, first = [_authority_of(host) for host in hosts], tuple(starts)
+        return cls(frozenset(given or (_bracketed(host_of(start)) for start in first)), first)
 
     def allows(self, url: str) -> bool:
         """Whether this address may be asked."""
         host, port = host_of(url), port_of(url)
-        if f"{host}:{port}" in self.hosts:
+        if f"{_bracketed(host)}:{port}" in self.hosts:
             return True
-        if host not in self.hosts:
+        if _bracketed(host) not in self.hosts:
             return False
         known = {port_of(start) for start in self.starts if host_of(start) == host}
         return port in known | set(_DEFAULT_PORTS.values())

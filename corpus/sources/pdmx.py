@@ -12,7 +12,6 @@ The CSV has a row a score; `mid` and `mxl` are paths as `./mid/1/11/Qm….mid`, 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,11 +19,12 @@ from pyarrow import csv
 
 from corpus import files
 
-TABLE = "PDMX.csv"
+SITE, TABLE = "pdmx", "PDMX.csv"
 
 _NONE = frozenset(("", "NA", "N/A", "nan", "None"))
 _PATHS = ("mid", "mxl")
 _CONFLICT = "license_conflict"
+_MAX_HEADER = 1 << 20
 _COLUMNS = (
     *_PATHS, "license", "license_url", _CONFLICT, "title", "song_name", "artist_name",
     "composer_name",
@@ -50,13 +50,13 @@ class PdmxTable:
     """
 
     def __init__(self, path: str) -> None:
-        self._table = _read(path)
+        table = _read(path)
+        self._columns = {name: table[name].combine_chunks() for name in table.column_names}
         self._rows: dict[str, int] = {}
         for name in _PATHS:
-            if name in self._table.column_names:
-                for row, value in enumerate(self._table[name].to_pylist()):
-                    if value not in _NONE:
-                        self._rows[_plain(value)] = row
+            for row, value in enumerate(self._columns.pop(name, ())):
+                if (text := value.as_py()) not in _NONE:
+                    self._rows[_plain(text)] = row
 
     def get(self, path: str) -> PdmxScore | None:
         """The score of a path inside an archive, `mid/1/11/Qm….mid`; None for an unknown one."""
@@ -75,9 +75,10 @@ class PdmxTable:
         )
 
     def _value(self, name: str, row: int) -> str:
-        if name not in self._table.column_names:
+        column = self._columns.get(name)
+        if column is None:
             return ""
-        value = str(self._table[name][row].as_py() or "").strip()
+        value = str(column[row].as_py() or "").strip()
         return "" if value in _NONE else " ".join(value.split())
 
 
@@ -87,17 +88,19 @@ def _plain(path: str) -> str:
 
 def _read(path: str) -> pa.Table:
     try:
-        data = files.read_bytes(path)
-        header = data.split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip().split(",")
-        present = [name for name in _COLUMNS if name in header]
-        convert = csv.ConvertOptions(
-            include_columns=present,
-            column_types=dict.fromkeys(present, pa.string()),
-            strings_can_be_null=False,
-        )
-        parse = csv.ParseOptions(newlines_in_values=True)
-        options = csv.ReadOptions(use_threads=False)
-        table = csv.read_csv(io.BytesIO(data), options, parse, convert)
+        with files.open_seekable(path) as file:
+            first = file.read(_MAX_HEADER).partition(b"\n")[0]
+            header = first.decode("utf-8-sig", "replace").strip()
+            file.seek(0)
+            named = {name.strip('"') for name in header.split(",")}
+            present = [name for name in _COLUMNS if name in named]
+            convert = csv.ConvertOptions(
+                include_columns=present,
+                column_types=dict.fromkeys(present, pa.string()),
+                strings_can_be_null=False,
+            )
+            parse = csv.ParseOptions(newlines_in_values=True)
+            table = csv.read_csv(file, csv.ReadOptions(use_threads=False), parse, convert)
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"cannot use PDMX's table {path}: {error}") from error
     missing = [name for name in ("license", _CONFLICT) if name not in present]

@@ -51,7 +51,8 @@ class ScrapedSource:
             SourceFile(self.name, repr((r.path, r.sha256, r.artist, r.title, r.license)), "", 0)
             for r in self._rows.values()
         ]
-        return locations.hash_of([*facts, *self._tables.facts()])
+        table = locations.facts(files.join(self.root, pdmx.TABLE))
+        return locations.hash_of([*facts, *self._tables.facts(), table])
 
     def list_files(self) -> list[SourceFile]:
         """Every score, sorted by path; archives as their members, in their order.
@@ -59,6 +60,11 @@ class ScrapedSource:
         Raises:
           ValueError: there is no score, or a table of Lakh's or PDMX's is damaged.
         """
+        if self.name == pdmx.SITE and self._rows and self._pdmx is None:
+            raise ValueError(
+                f"{self.root!r} lacks {pdmx.TABLE}, which says whose rights each score has: scrape "
+                f"it too, --set scrape.only={pdmx.TABLE} (make: SELECT={pdmx.TABLE})"
+            )
         found = [file for row in self._rows.values() for file in self._opened(row)]
         if not any(paths.is_score_name(file.path) for file in found):
             raise ValueError(
@@ -74,6 +80,8 @@ class ScrapedSource:
             url = files.join(self.root, row.warc)
             return [SourceFile(self.name, row.path, url, row.num_bytes, 0, row.offset)]
         url = files.join(self.root, row.path)
+        if not paths.archive_stem(row.path):
+            return [SourceFile(self.name, row.path, url, row.num_bytes)]
         try:
             archive = open_archive(url)
         except OSError as error:
@@ -81,6 +89,8 @@ class ScrapedSource:
             return [self._rejected(row.path, "unreadable_file", reason)]
         members = list_members(archive, self.name, url, row.path + "/")
         archive.close()
+        if not members:
+            return [self._rejected(row.path, "empty_archive", "it holds no files")]
         return [self._allowed(member) for member in members]
 
     def _allowed(self, member: SourceFile) -> SourceFile:
@@ -111,7 +121,8 @@ class ScrapedSource:
     ) -> Iterator[tuple[SourceFile, bytes | ReadError]]:
         """The contents of listed files, in the order asked; a ReadError where there is none."""
         for file in files:
-            if file.path not in self._rows:
+            row = self._rows.get(file.path)
+            if file.reject_reason or row is None or not row.warc:
                 yield from self._contents.read_each([file], max_bytes)
                 continue
             try:
@@ -127,6 +138,10 @@ class ScrapedSource:
             return score.license
         row = self._rows.get(path) or self._rows.get(path.partition("/")[0])
         return row.license if row else ""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the tables: they are large, and where they lie is known."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_rows", "_pdmx")}
 
     def artist_and_title(self, path: str) -> tuple[str, str]:
         """What pages or tables tell; a title that nobody tells is the file's name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from corpus import names
 from corpus.crawl import media
@@ -19,7 +19,7 @@ def path_of(url: str, media_type: str = "") -> str:
     What stands behind a question mark follows an `@`; a score whose address does not end as one
     gets the extension of what it is.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     path = unquote(parts.path, errors="replace")
     if path.endswith("/"):
         path += "index.html"
@@ -33,3 +33,11 @@ def path_of(url: str, media_type: str = "") -> str:
     if wanted and not paths.is_score_name(made):
         made += wanted
     return made
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address; what is none is a path."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url.partition("://")[2] or url, "", "")

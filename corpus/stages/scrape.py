@@ -17,8 +17,10 @@ from corpus.crawl.crawler import AS_ASKED, FRONTIER, crawl
 from corpus.crawl.fetch import Limits
 from corpus.crawl.frontier import Frontier
 from corpus.crawl.hosts import DailyLimits, HostBook, utc
+from corpus.crawl.losses import anything_lost, forget_lost
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import SHORTEST
+from corpus.crawl.partial import held_bytes
 from corpus.crawl.records import WAITING, Settled, Told
 from corpus.crawl.results import Results, Rights
 from corpus.crawl.website import Site
@@ -101,7 +103,9 @@ class ScrapeStage(Stage[HostGroup]):
         if report is None or {reports.UNASKED, _FAILED} & report.details.keys():
             return None
         with self.frontier() as frontier:
-            return None if frontier.has_due(self._due_before()) else report
+            is_due = frontier.has_due(self._due_before())
+            is_open = is_due or anything_lost(self.folder, frontier)
+        return None if is_open else report
 
     def _due_before(self) -> float:
         days = self.config.scrape.revisit_days
@@ -137,7 +141,7 @@ class ScrapeStage(Stage[HostGroup]):
             allowed=card.allow_list(),
             delay=delay,
             daily=DailyLimits(
-                _least(scrape.daily_requests, card.daily_requests),
+                int(_least(scrape.daily_requests, card.daily_requests)),
                 card.daily_scores,
                 _least(scrape.daily_mb, card.daily_mb),
             ),
@@ -189,6 +193,7 @@ class ScrapeStage(Stage[HostGroup]):
             files.delete(report)
         with self.frontier() as frontier:
             frontier.begin(force=self.config.force)
+            forget_lost(self.folder, frontier)
             hosts = " ".join(sorted(self.card.allow_list().hosts))
             if frontier.fact(_HOSTS) != hosts:
                 frontier.allow("host_not_allowed")
@@ -223,6 +228,11 @@ class ScrapeStage(Stage[HostGroup]):
         ]
 
     def progress(self, total: int) -> tuple[int, int]:
+        """Addresses, or megabytes where a few files are all that is fetched."""
+        if self.site and (known := self.site.files()):
+            sizes = [file.num_bytes for file in known.values()]
+            present = [held_bytes(self.folder, file.name) for file in known.values()]
+            return sum(present) // 1_000_000, max(sum(sizes), sum(present)) // 1_000_000
         with self.frontier() as frontier:
             states = frontier.states()
         return sum(states.values()) - states[WAITING], sum(states.values())
@@ -356,6 +366,6 @@ class ScrapeStage(Stage[HostGroup]):
         )
 
 
-def _least(*limits: float) -> int:
+def _least(*limits: float) -> float:
     """The least of the limits that are set; 0 for none."""
-    return int(min((limit for limit in limits if limit), default=0))
+    return min((limit for limit in limits if limit), default=0)

@@ -15,11 +15,18 @@ from corpus.sources.sites.musescore import MuseScorePages
 
 __all__ = ["ADAPTERS", "Card", "card_of", "open_site"]
 
+
+def _whole(card: Card, only: Sequence[str]) -> Card:
+    if only:
+        raise ValueError(f"{card.name} has no files to choose from: leave SELECT (scrape.only) out")
+    return card
+
+
 # What `adapter` of a card may be.
 ADAPTERS: dict[str, Callable[[Card, Sequence[str]], Site]] = {
-    HTML_INDEX: lambda card, _: HtmlIndex(card),
+    HTML_INDEX: lambda card, only: HtmlIndex(_whole(card, only)),
     "files": BulkFiles,
-    "musescore": lambda card, _: MuseScorePages(card),
+    "musescore": lambda card, only: MuseScorePages(_whole(card, only)),
 }
 # Sites that are a folder of the user's.
 FOLDERS = ("local_folder", "musescore")
