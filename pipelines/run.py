@@ -20,6 +20,7 @@ from pipelines.arguments import StageArguments
 from pipelines.transforms import RunStage
 
 _POLL_SECONDS = 0.3
+_LOG_SECONDS = 60.0
 
 
 def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
@@ -29,17 +30,17 @@ def build(pipeline: beam.Pipeline, stage: Stage[Any]) -> beam.PCollection:
 
 @contextlib.contextmanager
 def _progress(stage: Stage[Any], total: int) -> Iterator[None]:
-    """A bar over what is done, whatever process or machine does it."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    ended = threading.Event()
-    with tqdm(total=total, desc=stage.name, unit="", leave=False) as bar:
+    """A bar over what is done, whatever process does it; in a log a line now and then."""
+    ended, is_log = threading.Event(), not sys.stderr.isatty()
+    with tqdm(total=total, desc=stage.name, unit="", leave=False, disable=is_log) as bar:
 
         def watch() -> None:
-            while not ended.wait(_POLL_SECONDS):
+            while not ended.wait(_LOG_SECONDS if is_log else _POLL_SECONDS):
                 bar.n, bar.total = stage.progress(total)
-                bar.refresh()
+                if is_log:
+                    print(f"{stage.name}: {bar.n:,} of {bar.total:,}", file=sys.stderr, flush=True)
+                else:
+                    bar.refresh()
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -64,6 +65,8 @@ def run_and_wait(stage: Stage[Any], arguments: StageArguments, num_shards: int) 
     except Exception as error:
         if os.environ.get(command.TRACEBACK):
             raise
+        if "KeyboardInterrupt" in _last_line(error):
+            raise KeyboardInterrupt from None
         raise command.RunError(
             f"{stage.name} broke off: {_last_line(error)} ({command.TRACEBACK}=1 shows where)"
         ) from error

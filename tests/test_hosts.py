@@ -140,16 +140,16 @@ def test_visits(book: HostBook, clock: Clock) -> None:
 def test_one_run_asks_a_host(tmp_path: Path, book: HostBook) -> None:
     script = (
         "import sys\nfrom corpus.crawl.hosts import HostBook\n"
-        "with HostBook(sys.argv[1]).alone(sys.argv[2]): pass"
+        "with HostBook(sys.argv[1]).alone(sys.argv[2], everywhere=False): pass"
     )
 
     def other(host: str) -> str:
         started = [sys.executable, "-c", script, str(tmp_path), host]
         return subprocess.run(started, cwd=ROOT, capture_output=True, text=True).stderr
 
-    with book.alone(HOST):
+    with book.alone(HOST, everywhere=False):
         assert f"ValueError: another run is asking {HOST}" in other(HOST)
-        with pytest.raises(ValueError, match="another run"), book.alone(HOST):
+        with pytest.raises(ValueError, match="another run"), book.alone(HOST, everywhere=False):
             pass
     assert other(HOST) == ""
 

@@ -20,7 +20,7 @@ from corpus.records import StageReport
 from corpus.stages.ingest import IngestStage
 from corpus.stages.scrape import ScrapeStage
 from tests import fake_sites, makers
-from tests.fake_services import FakeService, Reply, Request, serve
+from tests.fake_services import FakeService, Reply, serve
 from tests.fake_sites import COOKIE, FakeSite, describe, link, page
 
 NUM_COMPOSERS, NUM_PIECES = 400, 2
@@ -267,92 +267,3 @@ def test_a_session_is_used_and_kept_nowhere(
                 for record in ArchiveIterator(file):
                     assert secret not in str(record.http_headers).encode()
     assert secret.decode() not in caplog.text
-
-
-def test_what_is_old_is_asked_whether_it_changed(tmp_path: Path) -> None:
-    site = small_site()
-    changed = {"now": False}
-
-    def changing(request: Request) -> Reply:
-        tag = '"2"' if changed["now"] else '"1"'
-        if request.headers["If-None-Match"] == tag:
-            return Reply(304, headers={"ETag": tag})
-        data = fake_sites.score(100 + changed["now"])
-        return Reply(body=data, headers={**fake_sites.MIDI, "ETag": tag})
-
-    site.pages["/x.mid"] = changing
-    site.pages["/"] = page(link("/x.mid"))
-    with serve(site) as server:
-        toml = describe(tmp_path / "s.toml", server)
-        often = config_for(tmp_path, toml, revisit_days=1e-9)
-        first, second = scrape(often), scrape(often)
-        assert first.details["scores"] == second.details["scores"] == 1
-        assert server.requests[-1].headers["If-None-Match"] == '"1"'
-        (before,) = table_of(often)["sha256"]
-        changed["now"] = True
-        scrape(often)
-        (after,) = table_of(often)["sha256"]
-        assert before != after
-        del site.pages["/x.mid"]
-        assert scrape(often).details["scores"] == 1
-
-
-def test_a_takedown_removes_what_is_stored(tmp_path: Path) -> None:
-    with serve(small_site()) as server:
-        config = config_for(tmp_path, describe(tmp_path / "s.toml", server))
-        scrape(config)
-        table = table_of(config)
-        gone, kept = (
-            table["sha256"][0],
-            dict(zip(table["sha256"][1:], table["url"][1:], strict=True)),
-        )
-        (tmp_path / "deny.txt").write_text(f"# by request\n{gone}  Piece 0\n")
-        before = len(server.requests)
-        report = scrape(config)
-        assert len(server.requests) == before
-    assert report.rejected["taken_down"] == 1
-    after = table_of(config)
-    assert dict(zip(after["sha256"], after["url"], strict=True)) == kept
-    digests = []
-    for path in (tmp_path / "raw/s").glob("*.warc.gz"):
-        with open(path, "rb") as file:
-            for record in ArchiveIterator(file, check_digests="raise"):
-                record.content_stream().read()
-                digests.append(record.rec_headers.get_header("WARC-Payload-Digest"))
-    assert f"sha256:{gone}" not in digests
-    assert {f"sha256:{sha}" for sha in kept} <= set(digests)
-    ingest = makers.config_for(tmp_path, tmp_path / "raw/s")
-    makers.run_in_loop(IngestStage(ingest))
-    assert len(pd.read_parquet(tmp_path / "notesequences/tracks.parquet")) == 5
-
-
-def test_ingest_reads_nothing_that_was_taken_down(tmp_path: Path) -> None:
-    source = makers.write_source(tmp_path / "scores", {"A": 3})
-    data = (source / "A/Song 1.mid").read_bytes()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/deny.txt").write_text(hashlib.md5(data).hexdigest().upper() + "\n")
-    stage = IngestStage(makers.config_for(tmp_path / "data", source))
-    makers.run_in_loop(stage)
-    report = reports.require(stage.folder, "ingest")
-    assert report.rejected == {"taken_down": 1}
-    assert report.outputs == 2
-
-
-def test_what_somebody_deleted_is_asked_again(tmp_path: Path) -> None:
-    with serve(small_site()) as server:
-        config = config_for(tmp_path, describe(tmp_path / "s.toml", server))
-        scrape(config)
-        before = table_of(config)
-        (warc,) = (tmp_path / "raw/s").glob("*.warc.gz")
-        warc.unlink()
-        scrape(config)
-        assert len([r for r in server.requests if r.path.endswith(".mid")]) == 12
-    after = table_of(config)
-    assert list(after["sha256"]) == list(before["sha256"])
-
-
-def test_a_daily_limit_may_be_a_part_of_a_megabyte(tmp_path: Path) -> None:
-    toml = tmp_path / "s.toml"
-    toml.write_text('start = ["https://example.org/"]\ndaily_mb = 0.5\ndaily_requests = 7\n')
-    daily = ScrapeStage(config_for(tmp_path, toml, daily_mb=2.0)).options().daily
-    assert (daily.megabytes, daily.requests) == (0.5, 7)

@@ -45,6 +45,15 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def is_private_host(host: str) -> bool:
+    """Whether a host has private addresses only; False where nobody knows it."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return not any(is_public(str(address[0])) for *_, address in found)
+
+
 class _Guard:
     """Knows which hosts may be private, and the socket that is read from."""
 

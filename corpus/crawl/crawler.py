@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from email.message import Message
 
 from corpus import deny
-from corpus.crawl import markup, media, robots, urls
+from corpus.crawl import markup, media, urls
 from corpus.crawl.download import Download
 from corpus.crawl.fetch import Fetcher, Head, PageFailedError, Reply
 from corpus.crawl.frontier import Frontier
+from corpus.crawl.gate import RobotsGate
 from corpus.crawl.hosts import HostBook, HostPaused
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import Pace
@@ -32,10 +34,8 @@ from corpus.crawl.records import (
     Waiting,
     unchanged,
 )
-from corpus.crawl.robots import Robots, Rules
 from corpus.crawl.warc import WarcWriter, Written, now_text
 from corpus.crawl.website import ExpectedFile, Page, Site
-from corpus.manners import DAY
 from corpus.sources import paths
 
 AS_ASKED = -1.0  # in place of the time when a host may be asked again: the user wanted no more
@@ -44,7 +44,7 @@ BROKE_OFF = "it broke off"  # so that workers of other hosts do not wait for thi
 
 _IDLE_SECONDS = 0.05
 _MAX_HOPS = 5
-_ROBOTS_BODY = 5 << 20
+_MAX_BARREN = 5000
 _SAFE_NAME = re.compile(r"[^\w.\-]+")
 
 
@@ -90,13 +90,14 @@ class HostCrawl:
         self._site, self._host, self._options = site, host, options
         self._frontier, self._book = frontier, book
         self._login = re.compile(options.login or "(?!)", re.IGNORECASE)
-        self._rules: dict[str, tuple[Rules, float]] = {}
+        self._barren = 0  # pages in a row that led to no score
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Keeps the host to ourselves, and closes what was opened."""
         options = self._options
-        with self._book.alone(self._host):
+        is_ours = self._host in options.private_hosts
+        with self._book.alone(self._host, everywhere=not is_ours):
             self._writer = WarcWriter(options.folder, self._host, self._frontier, options.about)
             self._fetcher = Fetcher(
                 Pace(self._book, self._host, options.delay),
@@ -106,6 +107,7 @@ class HostCrawl:
                 private_hosts=options.private_hosts,
                 cookie=options.cookie(),
             )
+            self._gate = RobotsGate(self._book, self._fetcher)
             try:
                 yield
             finally:
@@ -172,7 +174,7 @@ class HostCrawl:
             return _Result(Rejected("host_not_allowed", detail))
         if urls.is_trap(url):
             return _Result(Rejected("trap", "folders repeat in the address"))
-        if not self._rules_of(urls.origin_of(url)).allows(url):
+        if not self._gate.allows(url):
             return _Result(Rejected("robots_forbids", "robots.txt does not allow it"))
         if waiting.kind == FILE:
             return self._file(waiting)
@@ -180,45 +182,6 @@ class HostCrawl:
         limit = self._options.max_score_bytes if is_score else self._options.max_page_bytes
         reply = self._fetcher.get(url, limit, _conditions(waiting), is_score=is_score)
         return self._answered(waiting, reply.head) or self._content(waiting, reply)
-
-    def _rules_of(self, origin: str) -> Rules:
-        """The rules of an origin.
-
-        Raises:
-          HostPaused: robots.txt cannot be had, so nothing may be asked.
-        """
-        rules, since = self._rules.get(origin, (None, 0.0))
-        if rules is None or time.monotonic() - since > DAY:
-            known = self._book.robots(origin)
-            if known is None:
-                known = self._ask_robots(origin)
-                self._book.keep_robots(origin, known)
-            if known.outcome == robots.UNREACHABLE:
-                why = f"{origin}{robots.PATH} cannot be had ({known.text}), so nothing may be asked"
-                raise HostPaused(why, time.time() + 600)
-            rules = known.rules()
-            self._rules[origin] = rules, time.monotonic()
-            self._fetcher.pace.slow_down(rules.delay())
-        return rules
-
-    def _ask_robots(self, origin: str) -> Robots:
-        url = origin + robots.PATH
-        try:
-            for _ in range(_MAX_HOPS + 1):
-                reply = self._fetcher.get(url, _ROBOTS_BODY)
-                target = reply.head.header("Location")
-                if not 300 <= reply.head.status < 400 or not target:
-                    return _as_robots(reply)
-                url = urls.canonical(target, url)
-                if urls.host_of(url) != self._host:
-                    return Robots(robots.UNREACHABLE, f"it leads to {urls.origin_of(url)}")
-        except PageFailedError as error:
-            if error.reason == "private_address":
-                raise  # That will not be otherwise tomorrow.
-            return Robots(robots.UNREACHABLE, error.detail)
-        except ValueError as error:
-            return Robots(robots.UNREACHABLE, str(error))
-        return Robots(robots.NONE)
 
     def _answered(self, waiting: Waiting, head: Head) -> _Result | None:
         """What follows from a status alone; None where the content counts."""
@@ -294,7 +257,19 @@ class HostCrawl:
             read = self._site.read(Page(waiting.url, text, waiting.told, waiting.depth))
             result.links += read.links
             result.counts |= read.counts
+            self._check_barren(read.links)
         return result
+
+    def _check_barren(self, links: list[Link]) -> None:
+        """Takes what goes on and on without a score, like a calendar, for a trap."""
+        leads_to_music = any(link.kind in (SCORE, FILE) or link.told.title for link in links)
+        self._barren = 0 if leads_to_music else self._barren + 1
+        if self._barren > _MAX_BARREN:
+            raise HostPaused(
+                f"{self._host}: {_MAX_BARREN:,} pages in a row led to no score; what waits is "
+                "taken for a trap: narrow the description (within, pages)",
+                AS_ASKED,
+            )
 
     def _keep_license(self, url: str, text: str) -> None:
         before = self._frontier.fact(f"license {url}")
@@ -318,6 +293,7 @@ class HostCrawl:
         stored = Stored(
             found, sha256, md5, len(body), *place, retrieved_at=now, checked_at=now,
             etag=head.header("ETag"), last_modified=head.header("Last-Modified"), is_score=is_score,
+            file_name=_given_name(head) if is_score else "",
         )  # fmt: skip
         counts = {"scores" if is_score else "pages": 1, "bytes": len(body)}
         if waiting.stored:
@@ -363,12 +339,12 @@ def _conditions(waiting: Waiting) -> dict[str, str]:
     return {name: value for name, value in asked.items() if value}
 
 
-def _as_robots(reply: Reply) -> Robots:
-    status = reply.head.status
-    if status == 200:
-        text = reply.body[: robots.MAX_BYTES].decode("utf-8-sig", "replace")
-        return Robots(robots.READ, text)
-    return Robots(robots.NONE)
+def _given_name(head: Head) -> str:
+    """The file's name by Content-Disposition; empty where there is none."""
+    message = Message()
+    message["Content-Disposition"] = head.header("Content-Disposition")
+    name = message.get_filename() or ""
+    return markup.one_line(name.replace("\\", "/").rpartition("/")[2])
 
 
 def _hashes(body: bytes) -> tuple[str, str]:

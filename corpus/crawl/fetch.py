@@ -228,6 +228,8 @@ class Fetcher:
         try:
             reply = self._send(url, headers)
             head = self._head(url, reply, headers)
+            if number and is_score and head.status not in (200, 206):
+                self._book.no_score(number)
             if sink := open_sink(head):
                 for piece in self._pieces(reply, max_bytes, seconds):
                     taken += len(piece)
@@ -255,6 +257,7 @@ class Fetcher:
         try:
             return self._adapter.send(prepared, stream=True, timeout=self._limits.timeout)
         except PrivateAddressError as error:
+            self.num_requests -= 1  # Nobody was asked.
             raise PageFailedError("private_address", str(error)) from None
 
     def _sent(self, headers: Mapping[str, str]) -> dict[str, str]:

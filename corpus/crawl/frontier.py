@@ -367,23 +367,27 @@ class Frontier:
 
 
 def _add(db: sqlite3.Connection, links: Sequence[Link]) -> None:
-    """Adds what is not known; a score that is known is told of by the first page in the order.
+    """Adds what is not known; what is known is told of by the first page in the order.
 
     That order (depth, address) depends on the site alone, not on which of two hosts was quicker.
+    The same page may tell something new when it is read again.
     """
+    first: dict[str, Link] = {}
+    for link in links:
+        first.setdefault(link.url, link)
     rows = [
         (
             *(link.url, urls.host_of(link.url), link.kind, WAITING, link.depth, link.hops),
             *(link.via, json.dumps(asdict(link.told))),
         )
-        for link in links
+        for link in first.values()
     ]
     db.executemany(
         "INSERT INTO pages (url, host, kind, state, depth, hops, via, told)"
         " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (url) DO UPDATE"
         " SET depth = excluded.depth, via = excluded.via, told = excluded.told"
-        " WHERE pages.kind = excluded.kind AND pages.kind = 'score'"
-        " AND (excluded.depth, excluded.via) < (pages.depth, pages.via)",
+        " WHERE pages.kind = excluded.kind AND pages.hops = 0"
+        " AND (excluded.depth, excluded.via) <= (pages.depth, pages.via)",
         rows,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,20 +87,30 @@ class HostBook:
         self._database = Database(os.path.join(folder, "hosts.sqlite"), _KIND)
 
     @contextlib.contextmanager
-    def alone(self, host: str) -> Iterator[None]:
+    def alone(self, host: str, *, everywhere: bool) -> Iterator[None]:
         """Keeps every other run, of whatever source, from asking this host.
+
+        Args:
+          host: its name.
+          everywhere: also runs with another DATA on this machine; not for test servers.
 
         Raises:
           ValueError: another run asks it now.
         """
         name = host.replace(":", "_").replace("/", "_")
-        with open(os.path.join(self._folder, _LOCKS, name), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(
-                    f"another run is asking {host}; wait for its end, or stop it"
-                ) from None
+        folders = [os.path.join(self._folder, _LOCKS)]
+        if everywhere:
+            folders.append(os.path.join(tempfile.gettempdir(), f"genremill-{os.getuid()}"))
+            os.makedirs(folders[1], mode=0o700, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            for folder in folders:
+                file = stack.enter_context(open(os.path.join(folder, name), "w"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise ValueError(
+                        f"another run is asking {host}; wait for its end, or stop it"
+                    ) from None
             yield
 
     def robots(self, origin: str) -> Robots | None:
@@ -165,6 +176,11 @@ class HostBook:
         why, oldest = refusal
         resume_at = oldest + DAY
         raise HostPaused(f"{host}: {why} in 24 hours, until {utc(resume_at)}", resume_at)
+
+    def no_score(self, number: int) -> None:
+        """Books that a request brought no score: a redirect, or a refusal."""
+        with self._database.transaction() as db:
+            db.execute("UPDATE requests SET is_score = 0 WHERE rowid = ?", (number,))
 
     def add_bytes(self, number: int, num_bytes: int) -> None:
         """Books the bytes that a request brought."""

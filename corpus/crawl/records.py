@@ -59,6 +59,7 @@ class Stored:
         unchanged.
       etag, last_modified: as the server said, for the next visit.
       is_score: whether it is music, not a page.
+      file_name: as the server calls a score, where it does.
     """
 
     media_type: str
@@ -73,6 +74,7 @@ class Stored:
     etag: str = ""
     last_modified: str = ""
     is_score: bool = False
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from corpus import files
+from corpus import files, tables
 from corpus.crawl.frontier import Frontier
 from corpus.crawl.records import Rejected, Settled, Stored
 from corpus.crawl.warc import now_text
 from corpus.records import Rejection, ScrapedFile
+from corpus.sources import paths
 from corpus.sources.web_paths import path_of
 
 LICENSES = "licenses"
@@ -96,7 +97,7 @@ def _add_row(
         num_bytes=stored.num_bytes,
         media_type=stored.media_type,
         artist=told.artist,
-        title=told.title,
+        title=told.title or paths.tidy(paths.stem(stored.file_name)),
         license=" ".join((told.license or rights.text).split())[:_SHOWN_CHARS],
         license_url=told.license_url if told.license else rights.url,
         license_hash=digest,
@@ -121,6 +122,13 @@ def _distinct(rows: Iterable[ScrapedFile]) -> Iterator[ScrapedFile]:
             path = f"{before or path}~{row.sha256[:8]}{dot}{extension if before else ''}"
         taken.add(path)
         yield replace(row, path=path)
+
+
+def license_hashes(path: str) -> dict[str, str]:
+    """Address -> hash of the license, of the table of an earlier run; none if there is none."""
+    if not files.exists(path):
+        return {}
+    return {row.url: row.license_hash for row in tables.read_table(path, ScrapedFile)}
 
 
 def write_licenses(folder: str, licenses: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from corpus import deny, files, layout, manners, reports, tables
 from corpus.config import Config
 from corpus.crawl import local, results, takedown
+from corpus.crawl.connection import is_private_host
 from corpus.crawl.crawler import AS_ASKED, FRONTIER, crawl
 from corpus.crawl.fetch import Limits
 from corpus.crawl.frontier import Frontier
@@ -34,6 +35,11 @@ from corpus.sources.sites.musescore import PageIndex, is_score_page
 from corpus.stages import ShardResult, Stage, Summary
 
 _FAILED = "failed"  # in the report's details: addresses that a later run asks again
+_AS_ASKED = "still_waiting_as_asked"  # by max_scores or max_requests
+_SELECTORS = (
+    " Where links to scores do not end in .mid, .mxl, ..., the site's description needs a selector "
+    "for them (scores)."
+)
 _PERMISSION = "permission"
 _FOLDER_STATE = "state of the folder"
 _HOSTS = "hosts"
@@ -63,6 +69,8 @@ class ScrapeStage(Stage[HostGroup]):
                 "no site was named; give SITE=lakh, pdmx, ... (corpus/sources/sources.toml) or "
                 "SITE=site.toml, which describes one"
             )
+        if config.scrape.folder and not os.path.isdir(config.scrape.folder):
+            raise ValueError(f"FOLDER {config.scrape.folder!r} (scrape.folder) is no folder")
         if files.is_remote(config.data) or config.beam.runner == "dataflow":
             raise ValueError(
                 "scrape keeps its state on a local disk: run it with RUNNER=local and DATA=folder, "
@@ -160,8 +168,10 @@ class ScrapeStage(Stage[HostGroup]):
         )
 
     def _is_private(self) -> bool:
-        """Whether every host is one of ours, which needs no pause."""
-        return set(self.card.allow_list().names()) <= set(self.config.scrape.private_hosts)
+        """Whether every host is a test server of ours, which needs no pause."""
+        hosts = self.card.allow_list().names()
+        ours = set(self.config.scrape.private_hosts)
+        return set(hosts) <= ours and all(map(is_private_host, hosts))
 
     def _about(self) -> tuple[tuple[str, str], ...]:
         """What WARC files say of the crawl."""
@@ -208,7 +218,8 @@ class ScrapeStage(Stage[HostGroup]):
         book = HostBook(os.path.dirname(self.folder))
         with contextlib.closing(book), contextlib.ExitStack() as stack:
             for host in self.card.allow_list().names():
-                stack.enter_context(book.alone(host))
+                is_ours = host in self.config.scrape.private_hosts
+                stack.enter_context(book.alone(host, everywhere=not is_ours))
 
     def plan(self) -> list[HostGroup]:
         """Every host is in one group; on one machine there are no more groups than workers."""
@@ -318,7 +329,12 @@ class ScrapeStage(Stage[HostGroup]):
             f"{len(found.files)} scores and archives, {found.num_pages} pages, "
             f"{counts.get('requests', 0)} requests, {counts.get('bytes', 0) / 1e6:,.1f} MB"
         ]
-        notes += self._changed_licenses(frontier)
+        notes += self._changed_licenses(frontier, found)
+        if gone := counts.get("no_longer_there", 0):
+            notes.append(f"{gone} times something was no longer there; what was stored is kept")
+        variable = self.card.session_cookie
+        if self.site and variable and not os.environ.get(variable):
+            notes.append(f"{variable} is not set: what is for members only is refused")
         if found.num_failed:
             details[_FAILED] = found.num_failed
             notes.append(
@@ -328,19 +344,27 @@ class ScrapeStage(Stage[HostGroup]):
         details["notes"] = notes
         return details
 
-    def _changed_licenses(self, frontier: Frontier) -> list[str]:
+    def _changed_licenses(self, frontier: Frontier, found: Results) -> list[str]:
         changed = {url: frontier.fact(f"license changed {url}") for url in self.card.license_pages}
-        return [
+        notes = [
             f"the license at {url} changed, seen {at}: read it" for url, at in changed.items() if at
         ]
+        before = results.license_hashes(files.join(self.folder, layout.SOURCES))
+        differ = [row for row in found.files if before.get(row.url) not in (None, row.license_hash)]
+        if differ:
+            notes.append(f"the license of {len(differ)} scores changed since the last run: read it")
+        return notes
 
     @staticmethod
     def _waiting(frontier: Frontier, details: dict[str, object]) -> list[str]:
         """What is still to be asked, and when that may go on."""
         waiting = frontier.states()[WAITING]
         stops = frontier.stops()
-        notes = [why for _, why, _ in stops]
-        if not waiting or any(at == AS_ASKED for _, _, at in stops):
+        notes = list(dict.fromkeys(why for _, why, _ in stops))
+        if waiting and any(at == AS_ASKED for _, _, at in stops):
+            details[_AS_ASKED] = waiting
+            return notes
+        if not waiting:
             return notes
         details[reports.UNASKED] = waiting
         if resume_at := max((at for _, _, at in stops), default=0.0):
@@ -354,15 +378,14 @@ class ScrapeStage(Stage[HostGroup]):
         Raises:
           EmptyStageError: with what was found instead.
         """
-        if report.details.get("scores") or report.details.get("described"):
+        if any(report.details.get(key) for key in ("scores", "described", _AS_ASKED)):
             return
         found = report.details.get("pages", 0)
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
         raise reports.EmptyStageError(
             f"scrape found no score on {found} pages"
             + (f"; rejected: {reasons}" if reasons else "")
-            + f". {self.advice} Where links to scores do not end in .mid, .mxl, ..., the site's "
-            "description needs a selector for them (scores)."
+            + f". {self.advice}{_SELECTORS if found else ''}"
         )
 
 

@@ -199,13 +199,15 @@ def parse(name: str, table: object, where: str) -> Card:
         files=tuple(files),
     )
     _check(card, where)
-    return dataclasses.replace(
+    card = dataclasses.replace(
         card,
         start=tuple(map(urls.canonical, card.start)),
         within=tuple(map(urls.canonical, card.within)),
         license_pages=tuple(map(urls.canonical, card.license_pages)),
         files=tuple(dataclasses.replace(f, url=urls.canonical(f.url)) for f in card.files),
     )
+    _check_hosts(card, where)
+    return card
 
 
 def _tables(value: object, where: str, key: str) -> list[Mapping[str, Any]]:
@@ -300,9 +302,13 @@ def _check(card: Card, where: str) -> None:
         if not file.name or "/" in file.name or file.name.startswith((".", "_")):
             raise ValueError(f"{where}: {file.name!r} is no plain file name")
     _checked_pattern(card.login, where, "login")
+
+
+def _check_hosts(card: Card, where: str) -> None:
+    """Whoever is asked first has to be one of those who may be asked."""
     allowed = card.allow_list()
     for address in (*card.start, *card.license_pages, *(file.url for file in card.files)):
-        if not allowed.allows(urls.canonical(address)):
+        if not allowed.allows(address):
             raise ValueError(f"{where}: {address!r} is on none of the hosts: add it to hosts")
 
 

@@ -30,6 +30,7 @@ _NO_PAGE = re.compile(
     r"|mp3|ogg|wav|flac|m4a|wma|aac|mp4|avi|mov|webm|mkv|exe|dmg|iso|docx?|xlsx?|rtf|swf|torrent)$",
     re.IGNORECASE,
 )
+_WITH_TEXT = ("a", "area")  # others go on to the end of the page where nobody ends them
 _REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
 # Of a link's text: what says nothing about the music.
 _NO_TITLE = re.compile(
@@ -134,7 +135,8 @@ class _Reading:
 
     def _add_score(self, element: Tag, url: str) -> bool:
         near = self._near(element)
-        text = markup.text_of(element)
+        text = markup.text_of(element) if element.name in _WITH_TEXT else ""
+        text = paths.stem(text) if paths.is_score_name(text) else text
         title = near.title or self._title or ("" if _NO_TITLE.fullmatch(text) else text)
         told = Told(near.artist, title, near.license, near.license_url).over(self._told)
         is_file = paths.archive_stem(_path(url)) != ""
