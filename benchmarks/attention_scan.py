@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from corpus.config import Config
-from corpus.encodings import open_encoding
+from corpus.encodings import open_melody_encoding
 from trainers.models import make_model
 from trainers.models.attention_rnn import AttentionRnn
 
@@ -53,7 +53,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     config = Config()
-    encoding = open_encoding(config.examples)
+    encoding = open_melody_encoding(config.examples)
     model = make_model(config.train, encoding).eval()
     print("steps  autograd tokens/s  ours tokens/s  ratio  largest difference of logits")
     for num_steps in (128, 511):

@@ -11,7 +11,7 @@ bytes value each; `made_by`: how it was cut out of the piece) and one feature li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,9 +84,18 @@ def _declare() -> Any:
 SequenceExample: Any = _declare()
 
 
+_EVENTS = "events"
+_CONTEXT = ("genre", "track_id", "split", "encoding", "made_by")
+
+
 @dataclass(frozen=True)
 class Example:
-    """One training example: event classes, shape [num_steps], and where they come from."""
+    """One training example: event classes, and where they come from.
+
+    Attributes:
+      events: int64, shape [num_steps], or [num_steps, columns].
+      controls: what a model is told beside them, by name; the first axis is the steps.
+    """
 
     events: npt.NDArray[np.int64]
     genre: str
@@ -94,18 +103,35 @@ class Example:
     split: str
     encoding: str
     made_by: str
+    controls: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 def serialize(example: Example) -> bytes:
     """The SequenceExample bytes of one example; the same example gives the same bytes."""
     message = SequenceExample()
-    for key in ("genre", "track_id", "split", "encoding", "made_by"):
+    for key in _CONTEXT:
         text = str(getattr(example, key))
         message.context.feature[key].bytes_list.value.append(text.encode())
-    steps = message.feature_lists.feature_list["events"]
-    for event in example.events.tolist():
-        steps.feature.add().int64_list.value.append(event)
+    for name, rows in {_EVENTS: example.events, **example.controls}.items():
+        add_steps(message, name, rows)
     return bytes(message.SerializeToString(deterministic=True))
+
+
+def add_steps(message: Any, name: str, rows: npt.NDArray[Any]) -> None:
+    """Adds a feature list: a feature a step, with as many values as a row has."""
+    steps = message.feature_lists.feature_list[name].feature
+    of_floats = rows.dtype.kind == "f"
+    for row in rows.reshape(len(rows), -1).tolist():
+        feature = steps.add()
+        (feature.float_list if of_floats else feature.int64_list).value.extend(row)
+
+
+def _rows(steps: Any) -> npt.NDArray[Any]:
+    """The array of a feature list: one axis where every step has one value."""
+    is_float = bool(len(steps)) and steps[0].WhichOneof("kind") == "float_list"
+    values = [list((s.float_list if is_float else s.int64_list).value) for s in steps]
+    rows = np.array(values, np.float32 if is_float else np.int64)
+    return rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows.reshape(len(values), -1)
 
 
 def parse(payload: bytes) -> Example:
@@ -118,11 +144,11 @@ def parse(payload: bytes) -> Example:
     try:
         message.ParseFromString(payload)
         context = {
-            key: message.context.feature[key].bytes_list.value[0].decode()
-            for key in ("genre", "track_id", "split", "encoding", "made_by")
+            key: message.context.feature[key].bytes_list.value[0].decode() for key in _CONTEXT
         }
-        steps = message.feature_lists.feature_list["events"].feature
-        events = np.array([step.int64_list.value[0] for step in steps], dtype=np.int64)
+        lists = message.feature_lists.feature_list
+        controls = {name: _rows(lists[name].feature) for name in sorted(lists)}
+        events = controls.pop(_EVENTS)
     except Exception as error:
         raise ValueError(f"this record is no example of the examples stage: {error}") from error
-    return Example(events=events, **context)
+    return Example(events=events, controls=controls, **context)

@@ -186,7 +186,7 @@ def test_kill_and_start_again_gives_the_same_bytes(
         ("genres", ["genres.providers=oracle"], "known: table"),
         ("subsets", ["subsets.genres=rokc"], "nearest: rock"),
         ("subsets", ["subsets.genres="], "Most common here: rock"),
-        ("examples", ["examples.encoding=x"], "known: attention_rnn"),
+        ("examples", ["examples.encoding=x"], "known: basic_rnn"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(

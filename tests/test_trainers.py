@@ -16,7 +16,7 @@ from torch import nn
 
 from corpus import files, reports
 from corpus.config import Config, ExamplesConfig, TrainConfig
-from corpus.encodings import open_encoding
+from corpus.encodings import open_melody_encoding
 from corpus.stages.examples import ExamplesStage
 from corpus.stages.genres import GenresStage
 from corpus.stages.ingest import IngestStage
@@ -29,7 +29,7 @@ from trainers.models import MODELS, make_model
 from trainers.models.attention_rnn import AttentionRnn
 
 torch.set_num_threads(1)
-ENCODING = open_encoding(ExamplesConfig())
+ENCODING = open_melody_encoding(ExamplesConfig())
 SMALL = TrainConfig(batch_size=4, rnn_layer_sizes=(6, 7), attn_length=5, dropout_keep_prob=1.0)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from corpus import example_proto, files, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import Encoding, Events
+from corpus.encodings import EncodedExample, Events, MelodyModelEncoding
 from corpus.layout import Layout
 from corpus.records import StageReport
 
@@ -89,15 +89,15 @@ def read_examples(config: Config, genre: str, split: str) -> list[Events]:
     ]
 
 
-def collate(sequences: Sequence[Events], encoding: Encoding) -> Batch:
+def collate(sequences: Sequence[Events], encoding: MelodyModelEncoding) -> Batch:
     """Pads sequences to the longest: inputs of events 0..n-2, labels of events 1..n-1."""
     longest = max(len(events) for events in sequences) - 1
     inputs = np.zeros((len(sequences), longest, encoding.input_size), dtype=np.float32)
     labels = np.full((len(sequences), longest), PADDING, dtype=np.int64)
     for row, events in enumerate(sequences):
         num_steps = len(events) - 1
-        inputs[row, :num_steps] = encoding.inputs(events)[:-1]
-        labels[row, :num_steps] = encoding.labels(events)[1:]
+        inputs[row, :num_steps] = encoding.inputs(EncodedExample(events))[:-1]
+        labels[row, :num_steps] = encoding.labels(EncodedExample(events))[1:]
     return Batch(torch.from_numpy(inputs), torch.from_numpy(labels))
 
 
@@ -124,7 +124,7 @@ class BatchStream:
         start = int(order[within]) * self._batch_size
         return drawn[start : start + self._batch_size]
 
-    def batch(self, step: int, encoding: Encoding) -> Batch:
+    def batch(self, step: int, encoding: MelodyModelEncoding) -> Batch:
         """The batch of a step."""
         return collate([self._sequences[index] for index in self.indices(step)], encoding)
 
@@ -140,7 +140,7 @@ class BatchStream:
 
 
 def eval_batches(
-    sequences: Sequence[Events], batch_size: int, encoding: Encoding
+    sequences: Sequence[Events], batch_size: int, encoding: MelodyModelEncoding
 ) -> Iterator[Batch]:
     """Every sequence once, by length."""
     ordered = sorted(sequences, key=len)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from corpus.config import TrainConfig
-from corpus.encodings import Encoding, Events
+from corpus.encodings import Events, MelodyModelEncoding
 from trainers.data import PADDING, Batch, BatchStream, eval_batches
 
 Metrics = dict[str, float]
@@ -79,7 +79,7 @@ def batch_loss(model: nn.Module, batch: Batch) -> torch.Tensor:
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, sequences: Sequence[Events], batch_size: int, encoding: Encoding
+    model: nn.Module, sequences: Sequence[Events], batch_size: int, encoding: MelodyModelEncoding
 ) -> Score | None:
     """Loss and accuracy over held-out sequences; None where there are none."""
     model.eval()
@@ -102,7 +102,7 @@ def fit(
     progress: Progress,
     train: Sequence[Events],
     validation: Sequence[Events],
-    encoding: Encoding,
+    encoding: MelodyModelEncoding,
     config: TrainConfig,
     seed: int,
     *,

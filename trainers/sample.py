@@ -12,7 +12,14 @@ from tqdm import tqdm
 
 from corpus import command, files, names, reports
 from corpus.config import Config, SampleConfig
-from corpus.encodings import Encoding, Events, open_encoding, to_midi
+from corpus.encodings import (
+    EncodedExample,
+    Events,
+    MelodyModelEncoding,
+    open_melody_encoding,
+    to_midi,
+    transpose,
+)
 from corpus.layout import Layout
 from corpus.records import StageReport
 from trainers import bundle
@@ -20,7 +27,7 @@ from trainers.data import corpus_hash, example_genres
 from trainers.models import SequenceModel, make_model, require_model
 
 
-def load_model(path: str, encoding: Encoding) -> tuple[SequenceModel, bundle.BundleInfo]:
+def load_model(path: str, encoding: MelodyModelEncoding) -> tuple[SequenceModel, bundle.BundleInfo]:
     """A trained model, ready to sample.
 
     Raises:
@@ -45,7 +52,11 @@ def load_model(path: str, encoding: Encoding) -> tuple[SequenceModel, bundle.Bun
 
 @torch.no_grad()
 def sample_events(
-    model: SequenceModel, encoding: Encoding, primer: Events, config: SampleConfig, seed: int
+    model: SequenceModel,
+    encoding: MelodyModelEncoding,
+    primer: Events,
+    config: SampleConfig,
+    seed: int,
 ) -> list[Events]:
     """Samples `num_outputs` sequences of `num_steps` events, primer included, side by side.
 
@@ -59,7 +70,7 @@ def sample_events(
     state = model.initial_state(batch)
     for step in range(config.num_steps - 1):
         seen = sequences[:, : step + 1]
-        inputs = np.stack([encoding.inputs(events)[-1] for events in seen])
+        inputs = np.stack([encoding.inputs(EncodedExample(events))[-1] for events in seen])
         logits, state = model.step(torch.from_numpy(inputs), state)
         if step + 1 < start:
             continue
@@ -78,7 +89,7 @@ class Job:
         self.genre = genre
         self.layout = Layout(config.data)
         self.folder = self.layout.samples(config.train.model, genre)
-        self.encoding = open_encoding(config.examples)
+        self.encoding = open_melody_encoding(config.examples)
         self.model_hash = model_report.output_hash
         settings = [config.sample, config.seed, reports.versions("torch", "note-seq")]
         self.config_hash = reports.digest(settings)
@@ -103,11 +114,11 @@ class Job:
         silent = 0
         sampled = sample_events(model, self.encoding, primer, settings, self._seed())
         for number, events in enumerate(sampled, start=1):
-            sequence = self.encoding.decode(events, settings.qpm)
+            sequence = self.encoding.decode(EncodedExample(events), settings.qpm)
             if not sequence.notes:
                 silent += 1
                 continue
-            sequence = self.encoding.transpose(sequence, -moved_by)
+            sequence = transpose(sequence, -moved_by)
             name = f"{names.slug(self.genre)}_{number:02d}.mid"
             written[name] = files.write_bytes(files.join(self.folder, name), to_midi(sequence))
         report = StageReport(

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from corpus import command, files, names, reports, tables
 from corpus.config import Config
-from corpus.encodings import Encoding, Events, open_encoding
+from corpus.encodings import Events, MelodyModelEncoding, open_melody_encoding
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
 from trainers import bundle, engine
@@ -36,7 +36,7 @@ class Job:
         require_model(config.train.model)
         self.config = config
         self.genre = genre
-        self.encoding: Encoding = open_encoding(config.examples)
+        self.encoding: MelodyModelEncoding = open_melody_encoding(config.examples)
         self.layout = Layout(config.data)
         self.folder = self.layout.model(config.train.model, genre)
         self.bundle_path = self.layout.bundle(config.train.model, genre)
@@ -308,7 +308,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(config: Config) -> None:
     """Raises ValueError for settings that training or sampling would stumble over."""
-    encoding = open_encoding(config.examples)
+    encoding = open_melody_encoding(config.examples)
     make_model(config.train, encoding)
     encoding.primer(config.sample.primer_melody)
 

@@ -1,74 +1,106 @@
-"""NoteSequence <-> events <-> examples, one file each.
+"""NoteSequence <-> events <-> examples, one family a module.
 
-An encoding cuts pieces out of a NoteSequence, writes each as a list of event classes
-(small non-negative ints, one a step), and gives a model what it needs of them.
+An encoding cuts pieces out of a score, writes each as event classes, and gives a model what it
+needs of them. Modules are imported when an encoding is opened: their compiled code takes seconds.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
-from note_seq import midi_io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from corpus.config import ExamplesConfig
-from corpus.encodings.base import Encoded, Events
-from corpus.encodings.melody import KeyMelodyEncoding
+from corpus.encodings.base import Encoding, MelodyModelEncoding
+from corpus.encodings.results import EncodedExample, EncodedPiece, Events
+
+__all__ = [
+    "ENCODINGS", "EncodedExample", "EncodedPiece", "Encoding", "Events", "MelodyModelEncoding",
+    "open_encoding", "open_melody_encoding", "to_midi", "transpose",
+]  # fmt: skip
+
+_NUM_KEYS = 12
+_MAX_PITCH = 127
+
+_PERFORMANCES = (
+    "performance",
+    "performance_with_dynamics",
+    "performance_with_dynamics_compact",
+    "performance_with_dynamics_and_modulo_encoding",
+    "performance_with_dynamics_and_note_encoding",
+    "density_conditioned_performance_with_dynamics",
+    "pitch_conditioned_performance_with_dynamics",
+    "multiconditioned_performance_with_dynamics",
+    "optional_multiconditioned_performance_with_dynamics",
+)
+
+Settings = Mapping[str, Any]
 
 
-class Encoding(Protocol):
-    """What the examples stage and the trainers ask of an encoding.
+@dataclass(frozen=True)
+class Entry:
+    """Where an encoding is made.
 
     Attributes:
-      name, version: a change of version makes the examples stage run again.
-      num_events: event classes are 0 <= class < num_events.
-      num_classes: labels that a model predicts are 0 <= label < num_classes.
-      input_size: length of a model's input vector at one step.
-      reasons: why a piece gives nothing, from the earliest cause to the latest.
+      module: below corpus.encodings.
+      maker: the class.
+      settings: its settings, of the configuration.
+      magenta_name: what Magenta calls a file of such examples; empty where it has none.
     """
 
-    name: str
-    version: str
-    num_events: int
-    num_classes: int
-    input_size: int
-    reasons: tuple[str, ...]
-
-    def encode(self, sequence: Any) -> Encoded:
-        """Every example of a NoteSequence, and what was dropped."""
-
-    def decode(self, events: Events, qpm: float) -> Any:
-        """The NoteSequence of a list of event classes, at a tempo."""
-
-    def inputs(self, events: Events) -> npt.NDArray[np.float32]:
-        """Input vectors, shape [num_steps, input_size]: row i has seen events[0..i]."""
-
-    def labels(self, events: Events) -> npt.NDArray[np.int64]:
-        """The label of each event, shape [num_steps]."""
-
-    def primer(self, melody_events: Sequence[int]) -> tuple[Events, int]:
-        """(event classes, semitones it was moved by) of a primer. Raises ValueError."""
-
-    def transpose(self, sequence: Any, semitones: int) -> Any:
-        """Moves every note of a NoteSequence."""
-
-    def label_to_event(self, label: int, events: Events) -> int:
-        """The event class that a label means after the given events."""
+    module: str
+    maker: str
+    settings: Callable[[ExamplesConfig], Settings] = lambda _: {}
+    magenta_name: str = ""
 
 
-def to_midi(sequence: Any) -> bytes:
-    """A NoteSequence as a Standard MIDI file."""
-    buffer = io.BytesIO()
-    midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
-    return buffer.getvalue()
+def _melody(config: ExamplesConfig) -> Settings:
+    return {
+        "min_bars": config.min_bars,
+        "max_steps": config.max_steps,
+        "min_unique_pitches": config.min_unique_pitches,
+        "gap_bars": config.gap_bars,
+    }
 
 
-__all__ = ["ENCODINGS", "Encoded", "Encoding", "Events", "open_encoding", "to_midi"]
+def _melodies(maker: str) -> Entry:
+    return Entry("magenta_melody", maker, _melody, "melodies")
 
-ENCODINGS: dict[str, Callable[[ExamplesConfig], Encoding]] = {"attention_rnn": KeyMelodyEncoding}
+
+def _performances(name: str) -> Entry:
+    return Entry(
+        "magenta_performance", "PerformanceEncoding", lambda _: {"name": name}, "performances"
+    )
+
+
+# The first twenty are Magenta's configurations, by its names.
+ENCODINGS: dict[str, Entry] = {
+    "basic_rnn": _melodies("BasicRnnEncoding"),
+    "mono_rnn": _melodies("MonoRnnEncoding"),
+    "lookback_rnn": _melodies("LookbackRnnEncoding"),
+    "attention_rnn": _melodies("AttentionRnnEncoding"),
+    "one_drum": Entry("magenta_drums", "OneDrumEncoding", magenta_name="drum_tracks"),
+    "drum_kit": Entry("magenta_drums", "DrumKitEncoding", magenta_name="drum_tracks"),
+    "basic_improv": Entry("magenta_improv", "BasicImprovEncoding", magenta_name="lead_sheets"),
+    "attention_improv": Entry(
+        "magenta_improv", "AttentionImprovEncoding", magenta_name="lead_sheets"
+    ),
+    "chord_pitches_improv": Entry(
+        "magenta_improv", "ChordPitchesImprovEncoding", magenta_name="lead_sheets"
+    ),
+    **{name: _performances(name) for name in _PERFORMANCES},
+    "polyphony": Entry("magenta_polyphony", "PolyphonyEncoding", magenta_name="poly_tracks"),
+    "rnn-nade": Entry("magenta_pianoroll", "PianorollEncoding", magenta_name="pianoroll_tracks"),
+    "notewise": Entry("notewise", "NotewiseEncoding"),
+    "notewise_chamber": Entry("notewise", "NotewiseEncoding", lambda _: {"chamber": True}),
+    "chordwise": Entry("chordwise", "ChordwiseEncoding"),
+    "zeldic": Entry("zeldic", "ZeldicEncoding"),
+    "deep_symphony": Entry("deep_symphony", "DeepSymphonyEncoding"),
+    "pianoroll": Entry("pianoroll", "PianorollEncoding"),
+    "abc_text": Entry("abc_text", "AbcTextEncoding"),
+}
 
 
 def open_encoding(config: ExamplesConfig) -> Encoding:
@@ -80,4 +112,37 @@ def open_encoding(config: ExamplesConfig) -> Encoding:
     if config.encoding not in ENCODINGS:
         known = ", ".join(ENCODINGS)
         raise ValueError(f"unknown encoding {config.encoding!r}; known: {known}")
-    return ENCODINGS[config.encoding](config)
+    entry = ENCODINGS[config.encoding]
+    maker = getattr(importlib.import_module(f"corpus.encodings.{entry.module}"), entry.maker)
+    return cast(Encoding, maker(**entry.settings(config)))
+
+
+def open_melody_encoding(config: ExamplesConfig) -> MelodyModelEncoding:
+    """The encoding that the configuration names, if models of melodies read it.
+
+    Raises:
+      ValueError: there is no such encoding, or no model reads it yet.
+    """
+    encoding = open_encoding(config)
+    if not hasattr(encoding, "primer") or not isinstance(encoding.num_classes, int):
+        raise ValueError(f"no model reads the encoding {config.encoding!r} yet")
+    return cast(MelodyModelEncoding, encoding)
+
+
+def transpose(sequence: Any, semitones: int) -> Any:
+    """Moves every note of a NoteSequence, by octaves back where it leaves MIDI's range."""
+    for note in sequence.notes:
+        pitch = note.pitch + semitones
+        if not 0 <= pitch <= _MAX_PITCH:
+            pitch += -_NUM_KEYS if pitch > _MAX_PITCH else _NUM_KEYS
+        note.pitch = pitch
+    return sequence
+
+
+def to_midi(sequence: Any) -> bytes:
+    """A NoteSequence as a Standard MIDI file."""
+    from note_seq import midi_io
+
+    buffer = io.BytesIO()
+    midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
+    return buffer.getvalue()

@@ -1,20 +1,65 @@
-"""What every encoding gives back."""
+"""What every encoding offers."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-# Event classes of one example, shape [num_steps].
-Events = npt.NDArray[np.int64]
+from corpus.encodings.piece import Piece
+from corpus.encodings.results import EncodedExample, EncodedPiece, Events
+
+Sizes = int | tuple[int, ...]
 
 
-@dataclass
-class Encoded:
-    """What an encoding found in one piece: its examples, and reason -> count of what it dropped."""
+class Encoding(Protocol):
+    """A piece <-> lists of event classes (small non-negative ints), one or a few a step.
 
-    examples: list[Events] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
+    Attributes:
+      name, version: a change of version makes the examples stage run again.
+      num_events: event classes are 0 <= class < num_events; of each column, where there are
+        several.
+      num_classes: labels that a model predicts are 0 <= label < num_classes.
+      input_size: length of a model's input vector at one step.
+      reasons: why a piece gives nothing, from the earliest cause to the latest.
+    """
+
+    name: str
+    version: str
+    reasons: tuple[str, ...]
+
+    @property
+    def num_events(self) -> Sizes: ...
+    @property
+    def num_classes(self) -> Sizes: ...
+    @property
+    def input_size(self) -> int: ...
+
+    def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
+        """Every example of a piece, and what was dropped; augmented where it is to train on."""
+
+    def decode(self, example: EncodedExample, qpm: float = 120.0) -> Any:
+        """The NoteSequence of an example, at a tempo where the encoding knows none."""
+
+    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
+        """Input vectors, shape [num_steps, input_size]: row i has seen events[0..i]."""
+
+    def labels(self, example: EncodedExample) -> npt.NDArray[np.int64]:
+        """The label of each event, shape [num_steps], or [num_steps, columns]."""
+
+    def label_to_event(self, label: Any, events: Any) -> Any:
+        """The event that a label means after the given events."""
+
+
+class MelodyModelEncoding(Encoding, Protocol):
+    """An encoding whose models are given a primer melody."""
+
+    @property
+    def num_events(self) -> int: ...
+    @property
+    def num_classes(self) -> int: ...
+
+    def primer(self, melody_events: Sequence[int]) -> tuple[Events, int]:
+        """(event classes, semitones it was moved by) of a primer. Raises ValueError."""

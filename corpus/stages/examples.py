@@ -6,13 +6,11 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from note_seq.protobuf import music_pb2
 
 from corpus import example_proto, files, layout, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import Encoded, Encoding, open_encoding
+from corpus.encodings import EncodedPiece, Encoding, open_encoding
+from corpus.encodings.piece import Piece, read_identity, read_piece
 from corpus.records import SPLITS, TRAIN
 from corpus.stages import ShardResult, Stage, Summary, total_counts
 
@@ -39,7 +37,7 @@ class ExamplesPlan:
     split: str
 
 
-def why_nothing(encoded: Encoded, encoding: Encoding) -> tuple[str, str]:
+def why_nothing(encoded: EncodedPiece, encoding: Encoding) -> tuple[str, str]:
     """(reason, detail) of a piece without an example: the cause that came nearest to one."""
     reason = max(encoded.dropped, key=encoding.reasons.index)
     parts = [
@@ -100,36 +98,36 @@ class ExamplesStage(Stage[ExamplesPlan]):
 
     def _payloads(self, work: ExamplesPlan, result: ShardResult) -> Iterator[bytes]:
         for record in shards.read_shard(files.join(self.layout.subsets, work.name)):
-            sequence = music_pb2.NoteSequence.FromString(record)
+            track, path, source = read_identity(record)
             result.inputs += 1
-            encoded = self._encode(sequence)
+            encoded = self._encode(read_piece(record), path, work.split == TRAIN)
             if not encoded.examples:
                 reason, detail = why_nothing(encoded, self._encoding)
-                which = f"{work.genre}, track {sequence.id.rpartition('/')[2]}: {detail}"
-                source = sequence.collection_name
-                result.reject(self.name, source, sequence.filename, reason, which)
+                which = f"{work.genre}, track {track}: {detail}"
+                result.reject(self.name, source, path, reason, which)
                 continue
             result.outputs += 1
-            for events in encoded.examples:
+            for example in encoded.examples:
                 result.count(f"{work.genre}\t{work.split}")
                 yield example_proto.serialize(
                     example_proto.Example(
-                        events=events,
+                        events=example.events,
+                        controls=example.controls,
                         genre=work.genre,
-                        track_id=sequence.id.rpartition("/")[2],
+                        track_id=track,
                         split=work.split,
                         encoding=self._encoding.name,
-                        made_by="monophonic instrument, Magenta's rules",
+                        made_by=example.made_by,
                     )
                 )
 
-    def _encode(self, sequence: Any) -> Encoded:
+    def _encode(self, piece: Piece, path: str, is_training: bool) -> EncodedPiece:
         """A piece that breaks the encoder costs one rejection, not the run."""
         try:
-            return self._encoding.encode(sequence)
+            return self._encoding.encode(piece, is_training=is_training)
         except Exception:
-            logger.warning("the encoder failed at %s", sequence.filename, exc_info=True)
-            return Encoded(dropped=Counter(encoder_failed=1))
+            logger.warning("the encoder failed at %s", path, exc_info=True)
+            return EncodedPiece(dropped=Counter(encoder_failed=1))
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
         counted = total_counts(results)

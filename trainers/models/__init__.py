@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from corpus.config import TrainConfig
-from corpus.encodings import Encoding
+from corpus.encodings import MelodyModelEncoding
 from trainers.models.attention_rnn import AttentionRnn
 
 State = Any
@@ -33,7 +33,7 @@ class SequenceModel(Protocol):
 MODELS: dict[str, Callable[[TrainConfig, int, int], AttentionRnn]] = {"attention_rnn": AttentionRnn}
 
 
-def make_model(config: TrainConfig, encoding: Encoding) -> AttentionRnn:
+def make_model(config: TrainConfig, encoding: MelodyModelEncoding) -> AttentionRnn:
     """The model that the configuration names, freshly initialised from torch's seed.
 
     Raises:

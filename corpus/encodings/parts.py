@@ -1,0 +1,54 @@
+"""The parts of a piece that a grid of whole bars fits, as Magenta's pipelines for notes begin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from corpus.encodings.piece import Piece
+from corpus.encodings.quantize import (
+    Quantized,
+    UnusableMeterError,
+    change_times,
+    parts_at,
+    quantize,
+)
+
+# Steps are counted out one by one, and a damaged tempo can make billions of them.
+MAX_PIECE_STEPS = 400_000
+
+
+def quantized_parts(
+    piece: Piece, steps_per_quarter: int, dropped: Counter[str]
+) -> Iterator[tuple[float, Quantized]]:
+    """(beginning in seconds, part) for each part of one meter and tempo that has notes.
+
+    A bar of a part is a whole number of steps, at least one; chords are kept, controls are not.
+
+    Args:
+      piece: what to split and quantize.
+      steps_per_quarter: of the grid.
+      dropped: takes "unusable_meter" and "too_long" for parts that are left out.
+    """
+    times = change_times(piece)
+    for begin, part in parts_at(piece, times, with_empty=False, with_controls=False):
+        try:
+            quantized = quantize(part, steps_per_quarter)
+        except UnusableMeterError:
+            dropped["unusable_meter"] += 1
+            continue
+        if quantized.total_steps > MAX_PIECE_STEPS:
+            dropped["too_long"] += 1
+        elif quantized.steps_per_bar % 1 or quantized.steps_per_bar < 1:
+            dropped["unusable_meter"] += 1
+        else:
+            yield begin, quantized
+
+
+def time_span(
+    begin: float, quantized: Quantized, steps_per_quarter: int, first_step: int, num_steps: int
+) -> str:
+    """Where steps of a part stand in its piece, for people: "12.0 s to 42.0 s"."""
+    step = 60.0 / (quantized.qpm * steps_per_quarter) if quantized.qpm else 0.0
+    first = begin + first_step * step
+    return f"{first:.1f} s to {first + num_steps * step:.1f} s"
