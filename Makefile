@@ -16,7 +16,7 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
 # signs in names are safe.
-PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORCE SEED SET BEAM_FLAGS
+PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORMAT FORCE SEED SET BEAM_FLAGS
 $(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
 export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
@@ -34,6 +34,7 @@ SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" 
   $${WHERE:+--set "subsets.where=$$WHERE"} \
   $${MODEL:+--set "train.model=$$MODEL"} \
   $${ENCODING:+--set "examples.encoding=$$ENCODING"} \
+  $${FORMAT:+--set "examples.format=$$FORMAT"} \
   $${SEED:+--set "seed=$$SEED"} \
   $${FORCE:+--set "force=$$FORCE"} $$SET
 BEAM = $${BEAM_FLAGS:+-- $$BEAM_FLAGS}

@@ -111,6 +111,7 @@ class ExamplesConfig:
     """NoteSequences -> SequenceExamples. Defaults are Magenta's for attention_rnn."""
 
     encoding: str = "attention_rnn"
+    format: str = "compact"
     min_bars: int = 7
     min_unique_pitches: int = 5
     max_steps: int = 512

@@ -5,8 +5,9 @@ of tensorflow/core/example/{example,feature}.proto, so the bytes are the same on
 the wire and nothing collides with a TensorFlow that is installed beside us.
 
 An example of ours has a context (`genre`, `track_id`, `split`, `encoding`: one
-bytes value each; `made_by`: how it was cut out of the piece) and one feature list,
-`events`: one int64 class of the encoding a step.
+bytes value each; `made_by`: how it was cut out of the piece) and a feature list
+`events`: int64 classes of the encoding, one a step or a few; what a model is told beside
+them (`chords`, `density_bin`, ...) are further feature lists, as long.
 """
 
 from __future__ import annotations
@@ -124,6 +125,17 @@ def add_steps(message: Any, name: str, rows: npt.NDArray[Any]) -> None:
     for row in rows.reshape(len(rows), -1).tolist():
         feature = steps.add()
         (feature.float_list if of_floats else feature.int64_list).value.extend(row)
+
+
+def serialize_as_magenta(inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> bytes:
+    """The SequenceExample that Magenta 2.1.4's trainers read: no context, `inputs` and `labels`.
+
+    Input i has seen the events 0..i and label i is that of event i + 1, so there is one less.
+    """
+    message = SequenceExample()
+    add_steps(message, "inputs", inputs[:-1])
+    add_steps(message, "labels", labels[1:])
+    return bytes(message.SerializeToString(deterministic=True))
 
 
 def _rows(steps: Any) -> npt.NDArray[Any]:

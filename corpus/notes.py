@@ -120,7 +120,7 @@ def parse(data: bytes) -> NoteArrays:
     padded = data.ljust(_USUAL_NOTE.itemsize, b"\0")
     raw = np.frombuffer(padded, np.uint8)
     fields = np.zeros((4, _MAX_DEPTH), np.int64)
-    if not _read_message(raw, 0, len(data), fields):
+    if not read_message(raw, 0, len(data), fields):
         raise ValueError(_DAMAGED)
     counts = fields[_LENGTH, :_NUM_FIELDS].tolist()
     if counts[NOTES] > MAX_NOTES:
@@ -189,7 +189,7 @@ def _are_finite(rows: Floats) -> bool:
 
 
 @bare
-def _read_varint(data: _Bytes, at: int, end: int) -> tuple[int, int]:
+def read_varint(data: _Bytes, at: int, end: int) -> tuple[int, int]:
     """(64 bits in two's complement, position behind); the position is -1 for a damaged one."""
     value = 0
     for index in range(min(end - at, 10)):
@@ -201,13 +201,13 @@ def _read_varint(data: _Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @bare
-def _skip_group(data: _Bytes, at: int, end: int, number: int, fields: _Longs) -> int:
+def skip_group(data: _Bytes, at: int, end: int, number: int, fields: _Longs) -> int:
     """The position behind a group whose first tag was read, or -1; groups end as they began."""
     open_groups = fields[_GROUP]
     open_groups[0] = number
     depth = 1
     while depth and at >= 0:
-        tag, at = _read_varint(data, at, end)
+        tag, at = read_varint(data, at, end)
         number, wire_type = tag >> 3, tag & 7
         if at < 0 or not 8 <= tag <= _MAX_TAG:
             return -1
@@ -221,25 +221,25 @@ def _skip_group(data: _Bytes, at: int, end: int, number: int, fields: _Longs) ->
             open_groups[depth] = number
             depth += 1
         else:
-            at = _skip(data, at, end, wire_type)
+            at = skip(data, at, end, wire_type)
     return at
 
 
 @bare
-def _skip(data: _Bytes, at: int, end: int, wire_type: int) -> int:
+def skip(data: _Bytes, at: int, end: int, wire_type: int) -> int:
     """The position behind the payload of a field that is no group, or -1."""
     size = 8 if wire_type == _FIXED64 else 4
     if wire_type == _LENGTH:
-        size, at = _read_varint(data, at, end)
+        size, at = read_varint(data, at, end)
     elif wire_type == _VARINT:
-        size, at = 0, _read_varint(data, at, end)[1]
+        size, at = 0, read_varint(data, at, end)[1]
     elif wire_type != _FIXED64 and wire_type != _FIXED32:
         return -1
     return at + size if at >= 0 and 0 <= size <= end - at else -1
 
 
 @bare
-def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
+def read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
     """Reads the scalars of one message, and counts its messages; False where it is damaged.
 
     `fields[wire type, number]` takes the value of a varint, the bits of a double and, on top of
@@ -255,7 +255,7 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
         )  # For signed indexes numba looks whether they are < 0.
         at += 1
         if tag >= 128:
-            tag, at = _read_varint(data, at - 1, end)
+            tag, at = read_varint(data, at - 1, end)
         if at < 0 or not 8 <= tag <= _MAX_TAG:
             return False
         number, wire_type = tag >> 3, tag & 7
@@ -264,7 +264,7 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
                 fields[_VARINT, number] = data[at]
                 at += 1
             else:
-                fields[_VARINT, number], at = _read_varint(data, at, end)
+                fields[_VARINT, number], at = read_varint(data, at, end)
         elif wire_type == _FIXED64 and number < _NUM_SCALARS and end - at >= 8:
             bits = 0
             for index in range(8):
@@ -272,7 +272,7 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
             fields[_FIXED64, number] = bits
             at += 8
         elif wire_type == _GROUP:
-            at = _skip_group(data, at, end, number, fields)
+            at = skip_group(data, at, end, number, fields)
         else:
             if wire_type == _LENGTH and number < _NUM_FIELDS:
                 fields[_LENGTH, number] += 1
@@ -280,7 +280,7 @@ def _read_message(data: _Bytes, at: int, end: int, fields: _Longs) -> bool:
             if wire_type == _LENGTH and size < min(128, end - at):
                 at += 1 + size
             else:
-                at = _skip(data, at, end, wire_type)
+                at = skip(data, at, end, wire_type)
         if at < 0:
             return False
     return True
@@ -310,24 +310,24 @@ def _fill(
             note += 1
             at += 2 + int(np.int64(data[np.uint64(at + 1)]))
             continue
-        tag, at = _read_varint(data, at, end)
+        tag, at = read_varint(data, at, end)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == _GROUP:
-            at = _skip_group(data, at, end, number, fields)
+            at = skip_group(data, at, end, number, fields)
             continue
         if wire_type != _LENGTH:
-            at = _skip(data, at, end, wire_type)
+            at = skip(data, at, end, wire_type)
             continue
-        length, at = _read_varint(data, at, end)
+        length, at = read_varint(data, at, end)
         if number == NOTES:
-            if not _read_message(data, at, at + length, fields):
+            if not read_message(data, at, at + length, fields):
                 return False
             _take_note(fields, note, times, numbers, is_drum)
             note += 1
         else:
             for kind in range(len(_EVENTS)):
                 if number == _EVENTS[kind]:
-                    if not _read_message(data, at, at + length, fields):
+                    if not read_message(data, at, at + length, fields):
                         return False
                     _take_event(fields, places[kind], values, integers)
                     places[kind] += 1
@@ -379,7 +379,7 @@ def _usual_note(
 
 @bare
 def _take_note(fields: _Longs, note: int, times: Floats, numbers: Ints, is_drum: Flags) -> None:
-    """Fills in the note that `_read_message` read last."""
+    """Fills in the note that `read_message` read last."""
     doubles = fields[_FIXED64].view(np.float64)
     times[0, note] = doubles[NOTE_START_TIME]
     times[1, note] = doubles[NOTE_END_TIME]
@@ -392,7 +392,7 @@ def _take_note(fields: _Longs, note: int, times: Floats, numbers: Ints, is_drum:
 
 @bare
 def _take_event(fields: _Longs, event: int, values: Floats, integers: Ints) -> None:
-    """Fills in the event that `_read_message` read last."""
+    """Fills in the event that `read_message` read last."""
     doubles = fields[_FIXED64].view(np.float64)
     values[0, event] = doubles[1]
     values[1, event] = doubles[2]

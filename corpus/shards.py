@@ -23,7 +23,7 @@ FOOTER_BYTES = _CRC.size
 # A length beyond this is a damaged header, not a record: nothing here comes near it.
 MAX_RECORD_BYTES = 1 << 30
 
-SHARD_NAME = re.compile(r"^(?P<split>[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
+SHARD_NAME = re.compile(r"^(?P<split>[a-z_]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
 
 
 class ShardError(ValueError):

@@ -287,7 +287,7 @@ def test_a_piece_that_breaks_the_encoder_is_a_rejection(
 ) -> None:
     stage = ExamplesStage(road)
 
-    def fail(_: object) -> None:
+    def fail(_: object, **__: object) -> None:
         raise RecursionError("deep")
 
     monkeypatch.setattr(stage._encoding, "encode", fail)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus import notes
+from corpus.encodings.events_beside import read_beside
 from corpus.notes import Flags, Floats, Ints
 
 # id, filename and collection_name: the first fields of a NoteSequence.
 _IDENTITY_TAGS = (0x0A, 0x12, 0x1A)
-_CHORD_SYMBOL = 1  # note_seq's TextAnnotation.AnnotationType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,20 +76,8 @@ def read_piece(data: bytes) -> Piece:
       ValueError: as `corpus.notes.parse`.
     """
     arrays = notes.parse(data)
-    controls: list[tuple[float, int, int, int]] = []
-    chords: list[tuple[float, str]] = []
-    if arrays.num_control_changes or arrays.num_chords:
-        from note_seq.protobuf import music_pb2
-
-        message = music_pb2.NoteSequence.FromString(data)
-        controls = [
-            (c.time, c.control_number, c.control_value, c.instrument)
-            for c in message.control_changes
-        ]
-        chords = [
-            (a.time, a.text) for a in message.text_annotations if a.annotation_type == _CHORD_SYMBOL
-        ]
-    times, *numbers = zip(*controls, strict=True) if controls else ((), (), (), ())
+    times, numbers, spans = read_beside(data, arrays.num_control_changes, arrays.num_chords)
+    chords = _chords(data, spans)
     return Piece(
         start=arrays.start,
         end=arrays.end,
@@ -104,15 +91,21 @@ def read_piece(data: bytes) -> Piece:
         meter_times=arrays.meter_times,
         numerators=arrays.numerators,
         denominators=arrays.denominators,
-        control_times=np.array(times, np.float64),
-        control_numbers=_ints(numbers[0]),
-        control_values=_ints(numbers[1]),
-        control_instruments=_ints(numbers[2]),
+        control_times=times,
+        control_numbers=numbers[0],
+        control_values=numbers[1],
+        control_instruments=numbers[2],
         chord_times=np.array([time for time, _ in chords], np.float64),
         chords=tuple(text for _, text in chords),
         total_time=arrays.total_time,
     )
 
 
-def _ints(values: tuple[int, ...]) -> npt.NDArray[np.int32]:
-    return np.array(values, np.int32)
+def _chords(data: bytes, spans: list[tuple[int, int]]) -> list[tuple[float, str]]:
+    """(seconds, figure) of the annotations that are chord symbols."""
+    if not spans:
+        return []
+    from note_seq.protobuf import music_pb2
+
+    read = music_pb2.NoteSequence.TextAnnotation.FromString
+    return [(chord.time, chord.text) for chord in (read(data[a:b]) for a, b in spans)]

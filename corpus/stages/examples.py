@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from corpus import example_proto, files, layout, names, reports, shards
+from corpus import compiled, example_proto, files, layout, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import EncodedPiece, Encoding, open_encoding
+from corpus.encodings import ENCODINGS, EncodedExample, EncodedPiece, Encoding, open_encoding
 from corpus.encodings.piece import Piece, read_identity, read_piece
-from corpus.records import SPLITS, TRAIN
+from corpus.readers.midi import MidiReader
+from corpus.records import SPLITS, TEST, TRAIN, VALIDATION
 from corpus.stages import ShardResult, Stage, Summary, total_counts
 
 _REASON_WORDS = {
@@ -28,11 +29,17 @@ _REASON_WORDS = {
 logger = logging.getLogger(__name__)
 
 
+COMPACT, MAGENTA = "compact", "magenta"
+
+_MAGENTA_SPLITS = {TRAIN: "training", VALIDATION: "eval", TEST: "test"}
+
+
 @dataclass(frozen=True)
 class ExamplesPlan:
-    """One shard of a subset; the examples shard has the same name."""
+    """One shard of a subset, and the shard of examples that it makes."""
 
     name: str
+    subset: str
     genre: str
     split: str
 
@@ -54,17 +61,41 @@ class ExamplesStage(Stage[ExamplesPlan]):
     name = "examples"
     unit = "pieces"
     advice = (
-        "Magenta's melody rule takes instruments that play one note at a time: "
-        "rejections.jsonl has the reason for each piece."
+        "rejections.jsonl has the reason for each piece (Magenta's melody rule takes instruments "
+        "that play one note at a time); --show FILE shows what one score gives."
     )
+    packages = ("numba",)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._encoding = open_encoding(config.examples)
+        self._magenta_name = ENCODINGS[config.examples.encoding].magenta_name
+        self._check_format()
+
+    def _check_format(self) -> None:
+        asked = self.config.examples.format
+        if asked not in (COMPACT, MAGENTA):
+            raise ValueError(f"examples.format is {COMPACT} or {MAGENTA}, not {asked!r}")
+        if asked == MAGENTA and not self._magenta_name:
+            raise ValueError(f"Magenta has no encoding {self._encoding.name!r}; use {COMPACT}")
+
+    def setup(self) -> None:
+        compiled.once_per_machine(self._warm_up)
+
+    def _warm_up(self) -> None:
+        """Calls all compiled code of the encoding once, on a scale."""
+        notes = b"".join(
+            bytes([0, 0x90, 60 + i % 8, 90, 96, 0x80, 60 + i % 8, 0]) for i in range(64)
+        )
+        track = notes + b"\x00\xff\x2f\x00"
+        header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
+        self._encode(read_piece(MidiReader().read(header + track).payload), "", is_training=True)
 
     @property
     def folder(self) -> str:
-        return self.layout.examples(self.config.examples.encoding)
+        settings = self.config.examples
+        suffix = "" if settings.format == COMPACT else f".{settings.format}"
+        return self.layout.examples(settings.encoding + suffix)
 
     def settings(self) -> object:
         return [self.config.examples, self._encoding.version]
@@ -83,9 +114,16 @@ class ExamplesStage(Stage[ExamplesPlan]):
         for folder, genre in self._subsets().items():
             for split in SPLITS:
                 for path in shards.list_shards(files.join(self.layout.subsets, folder), split):
-                    name = files.join(folder, path.rpartition("/")[2])
-                    plans.append(ExamplesPlan(name, genre, split))
-        return plans or [ExamplesPlan("", "", "")]
+                    name = files.join(folder, self._shard_name(path.rpartition("/")[2], split))
+                    subset = files.join(folder, path.rpartition("/")[2])
+                    plans.append(ExamplesPlan(name, subset, genre, split))
+        return plans or [ExamplesPlan("", "", "", "")]
+
+    def _shard_name(self, name: str, split: str) -> str:
+        """As the subset's shard is called; in Magenta's format `training_melodies` and so on."""
+        if self.config.examples.format == COMPACT:
+            return name
+        return f"{_MAGENTA_SPLITS[split]}_{self._magenta_name}{name.removeprefix(split)}"
 
     def run(self, work: ExamplesPlan) -> ShardResult:
         """Encodes the pieces of one subset shard, a piece at a time."""
@@ -97,10 +135,10 @@ class ExamplesStage(Stage[ExamplesPlan]):
         return result
 
     def _payloads(self, work: ExamplesPlan, result: ShardResult) -> Iterator[bytes]:
-        for record in shards.read_shard(files.join(self.layout.subsets, work.name)):
+        for record in shards.read_shard(files.join(self.layout.subsets, work.subset)):
             track, path, source = read_identity(record)
             result.inputs += 1
-            encoded = self._encode(read_piece(record), path, work.split == TRAIN)
+            encoded = self._encode(read_piece(record), path, is_training=work.split == TRAIN)
             if not encoded.examples:
                 reason, detail = why_nothing(encoded, self._encoding)
                 which = f"{work.genre}, track {track}: {detail}"
@@ -109,19 +147,25 @@ class ExamplesStage(Stage[ExamplesPlan]):
             result.outputs += 1
             for example in encoded.examples:
                 result.count(f"{work.genre}\t{work.split}")
-                yield example_proto.serialize(
-                    example_proto.Example(
-                        events=example.events,
-                        controls=example.controls,
-                        genre=work.genre,
-                        track_id=track,
-                        split=work.split,
-                        encoding=self._encoding.name,
-                        made_by=example.made_by,
-                    )
-                )
+                yield self._record(example, work, track)
 
-    def _encode(self, piece: Piece, path: str, is_training: bool) -> EncodedPiece:
+    def _record(self, example: EncodedExample, work: ExamplesPlan, track: str) -> bytes:
+        if self.config.examples.format == MAGENTA:
+            inputs, labels = self._encoding.inputs(example), self._encoding.labels(example)
+            return example_proto.serialize_as_magenta(inputs, labels)
+        return example_proto.serialize(
+            example_proto.Example(
+                events=example.events,
+                controls=example.controls,
+                genre=work.genre,
+                track_id=track,
+                split=work.split,
+                encoding=self._encoding.name,
+                made_by=example.made_by,
+            )
+        )
+
+    def _encode(self, piece: Piece, path: str, *, is_training: bool) -> EncodedPiece:
         """A piece that breaks the encoder costs one rejection, not the run."""
         try:
             return self._encoding.encode(piece, is_training=is_training)
