@@ -146,6 +146,7 @@ def test_the_key_is_in_no_log_and_no_address(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")  # a run with Beam silences it
     ledger = Ledger(AnswerCache(str(tmp_path / "cache.sqlite")), "lastfm", None)
     session = PoliteSession("lastfm", ledger, per_second=1e6, max_tries=2, sleep=lambda _: None)
     long = Reply(429, headers={"Retry-After": "4000"})

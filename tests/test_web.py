@@ -317,6 +317,7 @@ def test_no_secret_is_logged_or_raised(
     desk: Desk, caplog: pytest.LogCaptureFixture, reply: Reply
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")  # a run with Beam silences it
     headers = {"Authorization": f"Bearer {SECRET}"}
     with serve([FINE, reply]) as server, desk.session(max_tries=1) as session:
         session.get(server.url, params={"api_key": SECRET}, headers=headers)
