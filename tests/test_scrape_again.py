@@ -207,3 +207,31 @@ def test_only_a_private_host_is_spared_the_pause(
     toml.write_text('start = ["https://example.org/"]\ndelay_seconds = 2.0\n')
     config = config_for(tmp_path, toml, private_hosts=("example.org",))
     assert ScrapeStage(config).options().delay == 2.0
+
+
+def test_a_description_that_was_mended_reads_stored_pages_without_asking(tmp_path: Path) -> None:
+    site = FakeSite()
+    rows = ""
+    for i in range(4):
+        site.add_score(f"/get?n={i}", fake_sites.score(i))
+        rows += f'<tr><td>Piece {i}</td><td><a class="dl" href="/get?n={i}">get</a></td></tr>'
+    site.pages["/band.html"] = page(f"<h2>A Band</h2><table>{rows}</table>")
+    site.pages["/"] = page(link("/band.html", "band") + link("/about.html", "about"))
+    site.pages["/about.html"] = page("nothing here")
+    with serve(site) as server:
+        toml = tmp_path / "s.toml"
+        describe(toml, server, artist="h1", title="b", pages="a:not(.dl)")
+        first = scrape(config_for(tmp_path, toml))
+        assert first.details["scores"] == 0
+        before = len(server.requests)
+        describe(toml, server, artist="h2", title="td", pages="a:not(.dl)", scores="a.dl")
+        second = scrape(config_for(tmp_path, toml))
+        assert second.details["scores"] == 4
+        asked = [request.target for request in server.requests[before:]]
+        assert asked == [f"/get?n={i}" for i in range(4)]
+        describe(toml, server, artist="h3", title="td", pages="a:not(.dl)", scores="a.dl")
+        scrape(config_for(tmp_path, toml))
+        assert len(server.requests) == before + 4
+    table = table_of(config_for(tmp_path, toml))
+    assert sorted(table["title"]) == [f"Piece {i}" for i in range(4)]
+    assert set(table["artist"]) == {""}

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from corpus.crawl import urls
@@ -60,36 +59,34 @@ class Frontier:
 
     Args:
       path: the file; made when there is none.
-      clock: gives seconds since the epoch.
 
     Raises:
       ValueError: the file is damaged or cannot be written.
     """
 
-    def __init__(self, path: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(path, _KIND)
-        self._clock = clock
+    def __init__(self, path: str) -> None:
+        self.database = Database(path, _KIND)
 
     def close(self) -> None:
         """Closes the file."""
-        self._database.close()
+        self.database.close()
 
     def add(self, links: Sequence[Link]) -> None:
         """Adds addresses that are not known."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             _add(db, links)
 
     def begin(self, *, force: bool = False) -> None:
         """A new run: what failed for a while is tried again, and all that failed with `force`."""
         again = "UPDATE pages SET state = 'waiting' WHERE state = 'rejected' AND again >= ?"
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute(again, (0 if force else 1,))
             db.execute("DELETE FROM stopped")
 
     def allow(self, reason: str) -> None:
         """Tries again what was rejected for a reason that holds no more."""
         query = "UPDATE pages SET state = 'waiting' WHERE state = 'rejected' AND reason = ?"
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute(query, (reason,))
 
     def revisit(self, before: float) -> None:
@@ -98,7 +95,7 @@ class Frontier:
             "UPDATE pages SET state = 'waiting' WHERE state = 'done'"
             " AND json_extract(stored, '$.checked_at') < ?"
         )
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute(query, (before,))
 
     def next(self, host: str) -> Waiting | None:
@@ -107,7 +104,7 @@ class Frontier:
             "SELECT url, kind, told, depth, hops, via, stored FROM pages"
             " WHERE host = ? AND state = 'waiting' ORDER BY id LIMIT 1"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             row = db.execute(query, (host,)).fetchone()
             if row is None:
                 return None
@@ -138,7 +135,7 @@ class Frontier:
         stored = json.dumps(asdict(outcome)) if isinstance(outcome, Stored) else None
         bad = outcome if isinstance(outcome, Rejected) else Rejected("", "")
         detail = outcome.target if isinstance(outcome, Moved) else bad.detail
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute(
                 "UPDATE pages SET state = ?, reason = ?, detail = ?, again = ?,"
                 " stored = coalesce(?, stored) WHERE url = ?",
@@ -156,14 +153,14 @@ class Frontier:
     def body(self, sha256: str) -> Body | None:
         """Where these bytes are stored already."""
         query = "SELECT warc, offset, url, date FROM bodies WHERE sha256 = ?"
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             row = db.execute(query, (sha256,)).fetchone()
         return Body(*row) if row else None
 
     def leads_to(self, url: str, target: str) -> bool:
         """Whether the redirects that are known lead from one address to another."""
         query = "SELECT detail FROM pages WHERE url = ? AND state = 'moved'"
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             for _ in range(_MAX_CHAIN):
                 if url == target:
                     return True
@@ -176,12 +173,12 @@ class Frontier:
     def stop(self, host: str, why: str, resume_at: float) -> None:
         """Books that a host is asked no more in this run."""
         row = (host, why, resume_at)
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO stopped VALUES (?, ?, ?)", row)
 
     def stops(self) -> list[tuple[str, str, float]]:
         """(host, why, when it may be asked again) of this run; 0 where nobody can say."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute("SELECT host, why, resume_at FROM stopped ORDER BY host").fetchall()
 
     def is_idle(self, hosts: Sequence[str]) -> bool:
@@ -190,12 +187,12 @@ class Frontier:
             "SELECT 1 FROM pages WHERE state = 'waiting' AND host = ?"
             " AND host NOT IN (SELECT host FROM stopped) LIMIT 1"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return not any(db.execute(query, (host,)).fetchone() for host in hosts)
 
     def refuse_other_hosts(self, hosts: Sequence[str]) -> None:
         """Rejects what waits on any host but these."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             found = db.execute("SELECT DISTINCT host FROM pages WHERE state = 'waiting'").fetchall()
             db.executemany(
                 "UPDATE pages SET state = 'rejected', again = 0, reason = 'host_not_allowed',"
@@ -206,21 +203,21 @@ class Frontier:
 
     def drop_other_files(self, urls_: Sequence[str]) -> None:
         """Forgets files that wait but are no longer wanted; what they were moved to stays."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             query = "SELECT url FROM pages WHERE state = 'waiting' AND kind = 'file' AND hops = 0"
             unwanted = [row for row in db.execute(query).fetchall() if row[0] not in urls_]
             db.executemany("DELETE FROM pages WHERE url = ?", unwanted)
 
     def states(self) -> dict[str, int]:
         """State -> how many addresses."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute("SELECT state, count(*) FROM pages GROUP BY state").fetchall()
         return {WAITING: 0, DONE: 0, REJECTED: 0, MOVED: 0} | dict(rows)
 
     def waiting(self, limit: int) -> list[str]:
         """The first addresses that wait, for people."""
         query = "SELECT url FROM pages WHERE state = 'waiting' ORDER BY id LIMIT ?"
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return [row[0] for row in db.execute(query, (limit,))]
 
     def has_due(self, before: float) -> bool:
@@ -231,12 +228,12 @@ class Frontier:
             "SELECT 1 FROM pages WHERE state = 'done'"
             " AND json_extract(stored, '$.checked_at') < ? LIMIT 1"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute(query, (before,)).fetchone() is not None
 
     def counts(self) -> dict[str, int]:
         """The counts of all runs."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return dict(db.execute("SELECT name, number FROM counts ORDER BY name").fetchall())
 
     def settled(self) -> Iterator[Settled]:
@@ -245,7 +242,7 @@ class Frontier:
             "SELECT url, kind, told, via, state, reason, detail, again, stored FROM pages"
             " WHERE state IN ('done', 'rejected') ORDER BY url"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             for url, kind, told, via, state, reason, detail, again, stored in db.execute(query):
                 outcome: Outcome = Rejected(reason, detail, bool(again))
                 if state == DONE:
@@ -257,7 +254,7 @@ class Frontier:
 
         What an address gave before it changed comes without the rest: its MD5 is not known.
         """
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             for (stored,) in db.execute("SELECT stored FROM pages WHERE stored IS NOT NULL"):
                 yield Stored(**json.loads(stored))
             rows = db.execute("SELECT sha256, num_bytes, warc, offset FROM bodies")
@@ -270,34 +267,34 @@ class Frontier:
             "SELECT url, json_extract(stored, '$.path') FROM pages WHERE state = 'done'"
             " AND json_extract(stored, '$.warc') = ''"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute(query).fetchall()
 
     def forget(self, urls_: Sequence[str]) -> None:
         """Has these addresses asked again, as if they never were."""
         query = "UPDATE pages SET state = 'waiting', stored = NULL WHERE url = ?"
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.executemany(query, [(url,) for url in urls_])
 
     def fact(self, name: str) -> str:
         """Something that was kept from an earlier run; empty if it was not."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
 
     def keep_fact(self, name: str, value: str) -> None:
         """Keeps something for later runs."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def warcs(self) -> list[tuple[str, str, int]]:
         """(name, host, committed size) of every WARC file, in the order of names."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute("SELECT name, host, num_bytes FROM warcs ORDER BY name").fetchall()
 
     def add_warc(self, name: str, host: str) -> None:
         """Books a new WARC file."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute("INSERT OR IGNORE INTO warcs VALUES (?, ?, 0)", (name, host))
 
     def last_record(self, warc: str, below: int) -> int:
@@ -306,12 +303,12 @@ class Frontier:
             "SELECT max(json_extract(stored, '$.offset')) FROM pages"
             " WHERE json_extract(stored, '$.warc') = ? AND json_extract(stored, '$.offset') < ?"
         )
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return int(db.execute(query, (warc, below)).fetchone()[0] or 0)
 
     def forget_beyond(self, warc: str, num_bytes: int) -> None:
         """Has everything asked again whose record lies beyond the end of a WARC file."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             db.execute(
                 "UPDATE pages SET stored = NULL,"
                 " state = CASE state WHEN 'done' THEN 'waiting' ELSE state END"
@@ -330,7 +327,7 @@ class Frontier:
           size: of the new file.
           moved: where records began -> where they begin; what is not there is no more.
         """
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             query = (
                 "SELECT id, json_extract(stored, '$.offset') FROM pages"
                 " WHERE json_extract(stored, '$.warc') = ?"
@@ -356,7 +353,7 @@ class Frontier:
 
     def take_down(self, hashes: Iterable[str], reason: str, detail: str) -> None:
         """Books that bytes are no longer stored, and are not to be asked for."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             for sha256 in hashes:
                 db.execute(
                     "UPDATE pages SET state = 'rejected', reason = ?, detail = ?, again = 0,"

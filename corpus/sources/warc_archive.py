@@ -89,6 +89,15 @@ def read_record(url: str, offset: int, max_bytes: int) -> bytes:
       ReadError: it cannot be read, or is larger than `max_bytes`.
       OSError: the file is not there.
     """
+    return read_reply(url, offset, max_bytes)[0]
+
+
+def read_reply(url: str, offset: int, max_bytes: int) -> tuple[bytes, str]:
+    """The content of the record that begins at an offset, and what its server called it.
+
+    Raises:
+      ReadError, OSError: as for `read_record`.
+    """
     with files.open_seekable(url) as file:
         file.seek(offset)
         try:
@@ -97,7 +106,9 @@ def read_record(url: str, offset: int, max_bytes: int) -> bytes:
             raise ReadError("truncated_archive", "there is no record any more") from None
         except _DAMAGE as error:
             raise ReadError("damaged_archive", _said(error)) from error
-        return _content(record, max_bytes)
+        headers = record.http_headers
+        content_type = headers.get_header("Content-Type") if headers else None
+        return _content(record, max_bytes), content_type or ""
 
 
 def _with_content(file: BinaryIO) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -12,17 +13,18 @@ from datetime import UTC, datetime
 
 from corpus import deny, files, layout, manners, reports, tables
 from corpus.config import Config
-from corpus.crawl import local, results, takedown
+from corpus.crawl import local, results, takedown, telling
 from corpus.crawl.connection import is_private_host
-from corpus.crawl.crawler import AS_ASKED, FRONTIER, crawl
+from corpus.crawl.crawler import FRONTIER, crawl
 from corpus.crawl.fetch import Limits
 from corpus.crawl.frontier import Frontier
-from corpus.crawl.hosts import DailyLimits, HostBook, utc
+from corpus.crawl.hosts import DailyLimits, HostBook
 from corpus.crawl.losses import anything_lost, forget_lost
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import SHORTEST
 from corpus.crawl.partial import held_bytes
 from corpus.crawl.records import WAITING, Settled, Told
+from corpus.crawl.reread import reread_pages
 from corpus.crawl.results import Results, Rights
 from corpus.crawl.website import Site
 from corpus.manners import DAY
@@ -35,15 +37,16 @@ from corpus.sources.sites.musescore import PageIndex, is_score_page
 from corpus.stages import ShardResult, Stage, Summary
 
 _FAILED = "failed"  # in the report's details: addresses that a later run asks again
-_AS_ASKED = "still_waiting_as_asked"  # by max_scores or max_requests
 _SELECTORS = (
     " Where links to scores do not end in .mid, .mxl, ..., the site's description needs a selector "
     "for them (scores)."
 )
 _PERMISSION = "permission"
 _FOLDER_STATE = "state of the folder"
-_HOSTS = "hosts"
+_HOSTS, _RULES = "hosts", "rules"  # names of facts
 _ONE_RUN = "crawl-00000"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -208,11 +211,22 @@ class ScrapeStage(Stage[HostGroup]):
             if frontier.fact(_HOSTS) != hosts:
                 frontier.allow("host_not_allowed")
                 frontier.keep_fact(_HOSTS, hosts)
+            self._reread(frontier)
             takedown.take_down(self.folder, frontier, self._deny)
             if self.card.session_cookie and os.environ.get(self.card.session_cookie):
                 frontier.allow("needs_session")
             if self.config.scrape.revisit_days:
                 frontier.revisit(self._due_before())
+
+    def _reread(self, frontier: Frontier) -> None:
+        """Reads stored pages anew by a description that has changed since they were read."""
+        card = self.card
+        rules = reports.digest([card.adapter, card.start, card.within, card.rules])
+        before = frontier.fact(_RULES)
+        if before and before != rules and self.site is not None:
+            count = reread_pages(self.folder, self.site, frontier)
+            logger.warning("the description changed: %d stored pages were read again", count)
+        frontier.keep_fact(_RULES, rules)
 
     def _require_alone(self) -> None:
         book = HostBook(os.path.dirname(self.folder))
@@ -313,64 +327,27 @@ class ScrapeStage(Stage[HostGroup]):
         return Rights(self.card.rights)
 
     def _details(self, frontier: Frontier, found: Results) -> dict[str, object]:
-        counts = frontier.counts()
+        card = self.card
         details: dict[str, object] = {
-            "site": self.card.about or self.card.name,
-            "automation": self.card.automation,
-            "rights": self.card.rights,
+            "site": card.about or card.name,
+            "automation": card.automation,
+            "rights": card.rights,
             "scores": len(found.files),
             "same_bytes": found.num_same_bytes,
             "pages": found.num_pages,
-            "counts": counts,
+            "counts": frontier.counts(),
         }
         if permission := frontier.fact(_PERMISSION):
             details[_PERMISSION] = permission
-        notes = [
-            f"{len(found.files)} scores and archives, {found.num_pages} pages, "
-            f"{counts.get('requests', 0)} requests, {counts.get('bytes', 0) / 1e6:,.1f} MB"
-        ]
-        notes += self._changed_licenses(frontier, found)
-        if gone := counts.get("no_longer_there", 0):
-            notes.append(f"{gone} times something was no longer there; what was stored is kept")
-        variable = self.card.session_cookie
-        if self.site and variable and not os.environ.get(variable):
-            notes.append(f"{variable} is not set: what is for members only is refused")
+        notes = telling.what_came(frontier, found)
+        earlier = files.join(self.folder, layout.SOURCES)
+        notes += telling.changed_licenses(frontier, card.license_pages, found, earlier)
+        if self.site and card.session_cookie and not os.environ.get(card.session_cookie):
+            notes.append(f"{card.session_cookie} is not set: what is for members only is refused")
         if found.num_failed:
             details[_FAILED] = found.num_failed
-            notes.append(
-                f"{found.num_failed} addresses failed for a while; the next run asks again"
-            )
-        notes += self._waiting(frontier, details)
-        details["notes"] = notes
-        return details
-
-    def _changed_licenses(self, frontier: Frontier, found: Results) -> list[str]:
-        changed = {url: frontier.fact(f"license changed {url}") for url in self.card.license_pages}
-        notes = [
-            f"the license at {url} changed, seen {at}: read it" for url, at in changed.items() if at
-        ]
-        before = results.license_hashes(files.join(self.folder, layout.SOURCES))
-        differ = [row for row in found.files if before.get(row.url) not in (None, row.license_hash)]
-        if differ:
-            notes.append(f"the license of {len(differ)} scores changed since the last run: read it")
-        return notes
-
-    @staticmethod
-    def _waiting(frontier: Frontier, details: dict[str, object]) -> list[str]:
-        """What is still to be asked, and when that may go on."""
-        waiting = frontier.states()[WAITING]
-        stops = frontier.stops()
-        notes = list(dict.fromkeys(why for _, why, _ in stops))
-        if waiting and any(at == AS_ASKED for _, _, at in stops):
-            details[_AS_ASKED] = waiting
-            return notes
-        if not waiting:
-            return notes
-        details[reports.UNASKED] = waiting
-        if resume_at := max((at for _, _, at in stops), default=0.0):
-            details[reports.RESUME_AFTER] = utc(resume_at)
-            notes.append(f"resume after {utc(resume_at)}: run the same command again")
-        return [f"{waiting} addresses are still to be asked", *notes]
+        still = telling.still_waiting(frontier)
+        return details | still.details | {"notes": [*notes, *still.notes]}
 
     def check(self, report: StageReport) -> None:
         """Refuses a run that found pages, but no score.
@@ -378,7 +355,7 @@ class ScrapeStage(Stage[HostGroup]):
         Raises:
           EmptyStageError: with what was found instead.
         """
-        if any(report.details.get(key) for key in ("scores", "described", _AS_ASKED)):
+        if any(report.details.get(key) for key in ("scores", "described", telling.AS_ASKED)):
             return
         found = report.details.get("pages", 0)
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
