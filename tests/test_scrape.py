@@ -208,6 +208,13 @@ def test_other_peoples_hosts_have_a_second_at_least(tmp_path: Path) -> None:
     assert ScrapeStage(config_for(tmp_path, toml, delay_seconds=3.0)).options().delay == 3.0
 
 
+def test_a_private_host_may_be_named_with_its_port(tmp_path: Path) -> None:
+    with serve(small_site()) as server:
+        toml = describe(tmp_path / "s.toml", server)
+        named = (f"127.0.0.1:{server.port}",)
+        assert scrape(config_for(tmp_path, toml, private_hosts=named)).details["scores"] == 6
+
+
 def test_a_host_has_to_be_named_to_be_private(tmp_path: Path) -> None:
     with serve(small_site()) as server:
         toml = describe(tmp_path / "s.toml", server)

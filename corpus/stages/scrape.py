@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from corpus import deny, files, layout, manners, reports, tables
 from corpus.config import Config
-from corpus.crawl import local, results, takedown, telling
+from corpus.crawl import local, results, takedown, telling, urls
 from corpus.crawl.connection import is_private_host
 from corpus.crawl.crawler import FRONTIER, crawl
 from corpus.crawl.fetch import Limits
@@ -162,7 +162,7 @@ class ScrapeStage(Stage[HostGroup]):
             max_file_bytes=int(scrape.max_file_mb * 1e6),
             max_requests=scrape.max_requests,
             max_scores=scrape.max_scores,
-            private_hosts=scrape.private_hosts,
+            private_hosts=self._private_hosts,
             session_cookie=card.session_cookie,
             login=card.login,
             license_pages=card.license_pages,
@@ -173,8 +173,12 @@ class ScrapeStage(Stage[HostGroup]):
     def _is_private(self) -> bool:
         """Whether every host is a test server of ours, which needs no pause."""
         hosts = self.card.allow_list().names()
-        ours = set(self.config.scrape.private_hosts)
-        return set(hosts) <= ours and all(map(is_private_host, hosts))
+        return set(hosts) <= set(self._private_hosts) and all(map(is_private_host, hosts))
+
+    @functools.cached_property
+    def _private_hosts(self) -> tuple[str, ...]:
+        """Names, also of those that were given with a port."""
+        return tuple(urls.host_of(f"http://{host}/") for host in self.config.scrape.private_hosts)
 
     def _about(self) -> tuple[tuple[str, str], ...]:
         """What WARC files say of the crawl."""
@@ -232,7 +236,7 @@ class ScrapeStage(Stage[HostGroup]):
         book = HostBook(os.path.dirname(self.folder))
         with contextlib.closing(book), contextlib.ExitStack() as stack:
             for host in self.card.allow_list().names():
-                is_ours = host in self.config.scrape.private_hosts
+                is_ours = host in self._private_hosts
                 stack.enter_context(book.alone(host, everywhere=not is_ours))
 
     def plan(self) -> list[HostGroup]:
