@@ -44,7 +44,7 @@ STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo all install scrape $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
-  bench-ingest bench-sheets bench-duplicates bench-scrape fuzz check format lock clean
+  bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples fuzz check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
@@ -105,7 +105,7 @@ test-slow: $(VENV)/dev ## run every test, the slow ones too
 
 bench: $(VENV)/dev ## measure everything against its peers, side by side
 	@$(RUN) benchmarks.attention_scan
-	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates bench-scrape
+	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples
 
 bench-ingest: $(VENV)/dev ## reading MIDI against other libraries, and the whole ingest stage; SOURCE: your files
 	@$(RUN) benchmarks.ingest $${SOURCE:+--source "$$SOURCE"}
@@ -118,6 +118,9 @@ bench-duplicates: $(VENV)/dev ## recall and precision of near duplicates, on cop
 
 bench-scrape: $(VENV)/dev ## collecting a site on this machine against a loop of one's own and wget
 	@$(RUN) benchmarks.scrape
+
+bench-examples: $(VENV)/dev ## encoding against note_seq's own functions; SOURCE: your files
+	@$(RUN) benchmarks.examples $${SOURCE:+--source "$$SOURCE"}
 
 fuzz: $(VENV)/dev ## 100,000 damaged inputs: each must end as a score or as a reason; SOURCE: more to damage
 	@$(RUN) benchmarks.fuzz $${SOURCE:+--seeds "$$SOURCE"}
