@@ -6,8 +6,7 @@ transposed by up to three semitones either way, and each window with one program
 performance of 32 to 512 events; what comes later in the window is cut off.
 
 Whether a window has one program does not depend on the transposition, so that is asked before:
-Magenta asks seven times. What is dropped is counted once for each window of each stretching;
-only `pitch_out_of_range` counts single transpositions.
+Magenta asks seven times. What is dropped is counted once for each window of each stretching.
 """
 
 from __future__ import annotations
