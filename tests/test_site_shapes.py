@@ -18,6 +18,7 @@ from tests.fake_services import FakeService, Reply, Request, serve
 from tests.fake_sites import COOKIE, FakeSite, link, page
 from tests.test_scrape import config_for, rejected_of, scrape, table_of
 
+WORK = "work"  # the folder of its pages on works
 SHIPPED = Path(cards.__file__).parents[1] / "sources.toml"
 
 
@@ -41,7 +42,7 @@ def classical_archives() -> FakeSite:
     site.pages["/midi.html"] = page(link("/midi/composer/2113.html", "Bach, J. S."))
     for number, name in ((2113, "Johann Sebastian Bach"), (2156, "Ludwig van Beethoven")):
         works = "".join(
-            f'<li id="grp_{n}"><a id="work_{n}" href="/work/{number}{n}.html">Work {n}</a></li>'
+            f'<li id="grp_{n}"><a id="work_{n}" href="/{WORK}/{number}{n}.html">Work {n}</a></li>'
             for n in range(3)
         )
         other = link("/midi/composer/2156.html", "next composer")
@@ -52,7 +53,7 @@ def classical_archives() -> FakeSite:
             path = f"/d/Rt0k3n{n}/{number}-{n}.mid"
             site.add_score(path, fake_sites.score(number + n))
             row = f'<td class="tlTitle">Allegro</td><td class="tlAdd">{link(path, "MIDI")}</td>'
-            site.pages[f"/work/{number}{n}.html"] = page(
+            site.pages[f"/{WORK}/{number}{n}.html"] = page(
                 f'<h1 class="work">Work {n}</h1><table class="trackList"><tr>{row}</tr></table>'
             )
     for path in list(site.scores):
