@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from typing import Any
 
@@ -14,11 +12,10 @@ from hypothesis import strategies as st
 from note_seq import drums_encoder_decoder, drums_lib, encoder_decoder, sequences_lib
 from note_seq.protobuf import music_pb2
 
-from corpus import example_proto, readers, shards
+from corpus import readers
 from corpus.encodings.magenta_drums import DrumKitEncoding, DrumsEncoding, OneDrumEncoding
 from corpus.encodings.piece import Piece, read_piece
 from corpus.encodings.results import EncodedExample
-from tests import makers
 from tests.test_quantize import REFUSED, real_files
 
 KIT = drums_encoder_decoder.MultiDrumOneHotEncoding()
@@ -47,25 +44,6 @@ def test_sizes_are_the_published_ones() -> None:
         assert encoding.name == name
         assert (encoding.input_size, encoding.num_classes) == sizes[name]
         assert (reference.input_size, reference.num_classes) == sizes[name]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("split", ["eval", "train"])
-def test_the_data_set_is_magentas_byte_for_byte(name: str, split: str) -> None:
-    golden = json.loads((makers.GOLDEN / "drums.json").read_text())[f"drums.{name}.{split}"]
-    encoding, records = ENCODINGS[name][0], []
-    for data in shards.read_shard(str(makers.GOLDEN / "midi.ns.tfrecord")):
-        for example in encoding.encode(read_piece(data)).examples:
-            record = example_proto.SequenceExample()
-            lists = record.feature_lists.feature_list
-            for row in encoding.inputs(example)[:-1]:
-                lists["inputs"].feature.add().float_list.value.extend(row.tolist())
-            for label in encoding.labels(example)[1:].tolist():
-                lists["labels"].feature.add().int64_list.value.append(label)
-            records.append(record.SerializeToString(deterministic=True))
-    assert len(records) == golden["records"]
-    digest = hashlib.sha256(b"".join(records)).hexdigest()
-    assert digest == golden["sha256_of_deterministic_records"]
 
 
 def magentas_tracks(

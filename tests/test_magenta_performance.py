@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from note_seq.protobuf import music_pb2
 
-from corpus import example_proto, readers, shards
+from corpus import readers, shards
 from corpus.encodings import performance_controls
 from corpus.encodings.magenta_performance import (
     CONFIGURATIONS,
@@ -30,7 +28,6 @@ from tests.magenta_performances import Reference
 
 NAMES = sorted(CONFIGURATIONS)
 NOTE_WISE = "performance_with_dynamics_and_note_encoding"
-GOLDEN = json.loads((makers.GOLDEN / "performance.json").read_text())
 SIZES = {
     "performance": (356, 356),
     "performance_with_dynamics": (388, 388),
@@ -67,29 +64,6 @@ def piece_of(sequence: Any) -> Piece:
 
 def golden_pieces() -> list[bytes]:
     return [bytes(record) for record in shards.read_shard(str(makers.GOLDEN / "midi.ns.tfrecord"))]
-
-
-def records_of(encoding: PerformanceEncoding, piece: Piece) -> list[bytes]:
-    records = []
-    for example in encoding.encode(piece).examples:
-        record = example_proto.SequenceExample()
-        lists = record.feature_lists.feature_list
-        for row in encoding.inputs(example)[:-1]:
-            lists["inputs"].feature.add().float_list.value.extend(row.tolist())
-        for label in np.atleast_2d(encoding.labels(example)[1:].T).T.tolist():
-            lists["labels"].feature.add().int64_list.value.extend(label)
-        records.append(record.SerializeToString(deterministic=True))
-    return records
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_data_set_is_magentas_byte_for_byte(name: str) -> None:
-    golden = GOLDEN[f"performance.{name}.eval"]
-    encoding = PerformanceEncoding(name)
-    records = [r for data in golden_pieces() for r in records_of(encoding, read_piece(data))]
-    assert len(records) == golden["records"]
-    digest = hashlib.sha256(b"".join(records)).hexdigest()
-    assert digest == golden["sha256_of_deterministic_records"]
 
 
 @pytest.mark.parametrize("name", NAMES)

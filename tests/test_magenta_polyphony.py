@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 from note_seq import pianoroll_lib, sequences_lib
 from note_seq.protobuf import music_pb2
 
-from corpus import example_proto, readers, shards
+from corpus import readers
 from corpus.encodings.magenta_pianoroll import PianorollEncoding
 from corpus.encodings.magenta_polyphony import (
     CONTINUED_NOTE,
@@ -55,30 +53,6 @@ def piece_of(
     last = max((note.end_time for note in sequence.notes), default=0.0)
     sequence.total_time = max(last, total_steps * seconds)
     return read_piece(sequence.SerializeToString())
-
-
-@pytest.mark.parametrize("branch", ["eval", "train"])
-@pytest.mark.parametrize("name", sorted(ENCODINGS))
-def test_the_data_sets_are_magentas_byte_for_byte(name: str, branch: str) -> None:
-    encoding = ENCODINGS[name]
-    path = makers.GOLDEN / "magenta_polyphony.json"
-    golden = json.loads(path.read_text())[f"{name}.{branch}"]
-    records = []
-    for data in shards.read_shard(str(makers.GOLDEN / "midi.ns.tfrecord")):
-        encoded = encoding.encode(read_piece(data), is_training=branch == "train")
-        assert encoded.examples or encoded.dropped
-        assert set(encoded.dropped) <= set(encoding.reasons)
-        for example in encoded.examples:
-            record = example_proto.SequenceExample()
-            lists = record.feature_lists.feature_list
-            for row in encoding.inputs(example)[:-1]:
-                lists["inputs"].feature.add().float_list.value.extend(row.tolist())
-            for label in encoding.labels(example)[1:].tolist():
-                lists["labels"].feature.add().int64_list.value.append(label)
-            records.append(record.SerializeToString(deterministic=True))
-    assert len(records) == golden["records"]
-    digest = hashlib.sha256(b"".join(records)).hexdigest()
-    assert digest == golden["sha256_of_deterministic_records"]
 
 
 def polyphonic_events(start: list[int], end: list[int], pitch: list[int], steps: int) -> list[int]:

@@ -109,26 +109,28 @@ class _Guard:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
-class _GuardedHTTP(HTTPConnection):
+class _Guarded:
+    """What both kinds of connections do besides: they look before they connect and read."""
+
     guard: _Guard
+    host: str
+    port: int | None
+    sock: socket.socket | None
 
     def _new_conn(self) -> socket.socket:
-        return _guarded(self, super()._new_conn)
+        with contextlib.suppress(socket.gaierror):  # connecting will say so
+            self.guard.check_name(self.host, self.port or 0)
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        try:
+            self.guard.check_socket(self.host, made)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     def getresponse(self) -> Any:
         with self.guard.reading_head(self.sock):
-            return super().getresponse()
-
-
-class _GuardedHTTPS(HTTPSConnection):
-    guard: _Guard
-
-    def _new_conn(self) -> socket.socket:
-        return _guarded(self, super()._new_conn)
-
-    def getresponse(self) -> Any:
-        with self.guard.reading_head(self.sock):
-            return super().getresponse()
+            return super().getresponse()  # type: ignore[misc]
 
 
 def _acknowledge_at_once(sock: Any) -> None:
@@ -137,23 +139,10 @@ def _acknowledge_at_once(sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _guarded(connection: _GuardedHTTP | _GuardedHTTPS, connect: Any) -> socket.socket:
-    host = connection.host
-    with contextlib.suppress(socket.gaierror):  # connecting will say so
-        connection.guard.check_name(host, connection.port or 0)
-    made: socket.socket = connect()
-    try:
-        connection.guard.check_socket(host, made)
-    except BaseException:
-        made.close()
-        raise
-    return made
-
-
 def _pool_classes(guard: _Guard) -> dict[str, Any]:
     """Pools whose connections have this guard."""
-    http = type("GuardedHTTP", (_GuardedHTTP,), {"guard": guard})
-    https = type("GuardedHTTPS", (_GuardedHTTPS,), {"guard": guard})
+    http = type("GuardedHTTP", (_Guarded, HTTPConnection), {"guard": guard})
+    https = type("GuardedHTTPS", (_Guarded, HTTPSConnection), {"guard": guard})
     return {
         "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
         "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),

@@ -13,7 +13,6 @@ keys as the bits of a signed integer. `labels` gives them like that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,12 @@ from corpus.compiled import bare
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import EncodedExample, EncodedPiece
-from corpus.encodings.transposed import REASONS, one_program_parts, transpositions
+from corpus.encodings.transposed import (
+    REASONS,
+    OneProgramEncoding,
+    one_program_parts,
+    transpositions,
+)
 from corpus.notes import Ints
 
 LOWEST_KEY, NUM_KEYS = 21, 88
@@ -34,14 +38,13 @@ _Roll = npt.NDArray[np.uint8]
 _BITS = 1 << np.arange(_KEYS_A_COLUMN, dtype=np.int64)
 
 
-class PianorollEncoding:
+class PianorollEncoding(OneProgramEncoding):
     """Magenta 2.1.4's `rnn-nade` and `rnn-nade_attn`, which read the same examples.
 
     Args:
       min_steps: shorter parts are dropped.
       max_steps: longer parts are cut.
-      steps_per_quarter: of the grid.
-      transpositions: semitones; one example for each.
+      settings: see `OneProgramEncoding`.
     """
 
     name = "rnn-nade"
@@ -51,17 +54,8 @@ class PianorollEncoding:
     input_size = NUM_KEYS
     reasons: tuple[str, ...] = (*REASONS, "too_short")
 
-    def __init__(
-        self,
-        *,
-        min_steps: int = 80,
-        max_steps: int = 2048,
-        steps_per_quarter: int = 4,
-        transpositions: Sequence[int] = range(-4, 5),
-    ) -> None:
-        self._min_steps, self._max_steps = min_steps, max_steps
-        self._steps_per_quarter = steps_per_quarter
-        self._transpositions = tuple(transpositions)
+    def __init__(self, *, min_steps: int = 80, max_steps: int = 2048, **settings: Any) -> None:
+        super().__init__(min_steps=min_steps, max_steps=max_steps, **settings)
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every part in every transposition: parts in order, each from the lowest up.

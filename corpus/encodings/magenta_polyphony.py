@@ -11,7 +11,6 @@ Classes: 0 start, 1 end, 2 end of a step, 3 to 130 a new note, 131 to 258 a note
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,12 @@ from corpus.compiled import bare
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import EncodedExample, EncodedPiece
-from corpus.encodings.transposed import REASONS, one_program_parts, transpositions
+from corpus.encodings.transposed import (
+    REASONS,
+    OneProgramEncoding,
+    one_program_parts,
+    transpositions,
+)
 from corpus.notes import Ints
 
 START, END, STEP_END = range(3)
@@ -38,13 +42,12 @@ _MAX_EVENTS = 400_000
 _Counts = npt.NDArray[np.int32]
 
 
-class PolyphonyEncoding:
+class PolyphonyEncoding(OneProgramEncoding):
     """Magenta 2.1.4's `polyphony`.
 
     Args:
       min_steps, max_steps: shorter and longer parts are dropped.
-      steps_per_quarter: of the grid.
-      transpositions: semitones; one example for each.
+      settings: see `OneProgramEncoding`.
     """
 
     name = "polyphony"
@@ -54,17 +57,8 @@ class PolyphonyEncoding:
     input_size = NUM_CLASSES
     reasons: tuple[str, ...] = (*REASONS, "too_short", "too_many_events")
 
-    def __init__(
-        self,
-        *,
-        min_steps: int = 80,
-        max_steps: int = 512,
-        steps_per_quarter: int = 4,
-        transpositions: Sequence[int] = range(-4, 5),
-    ) -> None:
-        self._min_steps, self._max_steps = min_steps, max_steps
-        self._steps_per_quarter = steps_per_quarter
-        self._transpositions = tuple(transpositions)
+    def __init__(self, *, min_steps: int = 80, max_steps: int = 512, **settings: Any) -> None:
+        super().__init__(min_steps=min_steps, max_steps=max_steps, **settings)
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every part in every transposition: parts in order, each from the lowest up.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import (
@@ -30,8 +30,25 @@ def quantized_parts(
       steps_per_quarter: of the grid.
       dropped: takes "unusable_meter" and "too_long" for parts that are left out.
     """
-    times = change_times(piece)
-    for begin, part in parts_at(piece, times, with_empty=False, with_controls=False):
+    parts = parts_at(piece, change_times(piece), with_empty=False, with_controls=False)
+    for begin, _, quantized in on_grid(parts, steps_per_quarter, dropped):
+        if quantized.steps_per_bar % 1 or quantized.steps_per_bar < 1:
+            dropped["unusable_meter"] += 1
+        else:
+            yield begin, quantized
+
+
+def on_grid(
+    parts: Iterable[tuple[float, Piece]], steps_per_quarter: int, dropped: Counter[str]
+) -> Iterator[tuple[float, Piece, Quantized]]:
+    """(beginning in seconds, part, part on the grid) for each part that a grid fits.
+
+    Args:
+      parts: of one meter and tempo each, with their beginnings.
+      steps_per_quarter: of the grid.
+      dropped: takes "unusable_meter" and "too_long" for parts that are left out.
+    """
+    for begin, part in parts:
         try:
             quantized = quantize(part, steps_per_quarter)
         except UnusableMeterError:
@@ -39,10 +56,8 @@ def quantized_parts(
             continue
         if quantized.total_steps > MAX_PIECE_STEPS:
             dropped["too_long"] += 1
-        elif quantized.steps_per_bar % 1 or quantized.steps_per_bar < 1:
-            dropped["unusable_meter"] += 1
         else:
-            yield begin, quantized
+            yield begin, part, quantized
 
 
 def time_span(

@@ -7,20 +7,36 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from corpus.encodings.parts import MAX_PIECE_STEPS
+from corpus.encodings.parts import on_grid
 from corpus.encodings.piece import Piece
-from corpus.encodings.quantize import (
-    Quantized,
-    UnusableMeterError,
-    change_times,
-    parts_at,
-    quantize,
-)
+from corpus.encodings.quantize import Quantized, change_times, parts_at
 from corpus.notes import Ints
 
 MIN_PITCH, MAX_PITCH = 0, 127
 
 REASONS = ("no_notes", "unusable_meter", "too_long", "pitch_out_of_range", "more_than_one_program")
+
+
+class OneProgramEncoding:
+    """What the encodings share that learn from parts of one program.
+
+    Args:
+      min_steps, max_steps: the length of a part that is taken, or taken whole.
+      steps_per_quarter: of the grid.
+      transpositions: semitones; one example for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        min_steps: int,
+        max_steps: int,
+        steps_per_quarter: int = 4,
+        transpositions: Sequence[int] = range(-4, 5),
+    ) -> None:
+        self._min_steps, self._max_steps = min_steps, max_steps
+        self._steps_per_quarter = steps_per_quarter
+        self._transpositions = tuple(transpositions)
 
 
 def one_program_parts(
@@ -38,15 +54,9 @@ def one_program_parts(
     times = change_times(piece)
     if len(times) < 2:
         dropped["no_notes"] += 1
-    for begin, part in parts_at(piece, times, with_controls=False):
-        try:
-            quantized = quantize(part, steps_per_quarter)
-        except UnusableMeterError:
-            dropped["unusable_meter"] += 1
-            continue
-        if quantized.total_steps > MAX_PIECE_STEPS:
-            dropped["too_long"] += 1
-        elif len(part.program) and part.program.min() != part.program.max():
+    parts = parts_at(piece, times, with_controls=False)
+    for begin, part, quantized in on_grid(parts, steps_per_quarter, dropped):
+        if len(part.program) and part.program.min() != part.program.max():
             dropped["more_than_one_program"] += 1
         else:
             yield f"{begin:.1f} s to {begin + part.total_time:.1f} s", quantized
