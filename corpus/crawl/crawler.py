@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import time
@@ -21,7 +20,7 @@ from corpus.crawl.gate import RobotsGate
 from corpus.crawl.hosts import HostBook, HostPaused
 from corpus.crawl.options import CrawlOptions
 from corpus.crawl.pace import Pace
-from corpus.crawl.partial import partial_path
+from corpus.crawl.partial import hashes_of_bytes, partial_path
 from corpus.crawl.records import (
     FILE,
     LICENSE,
@@ -280,7 +279,7 @@ class HostCrawl:
     def _store(self, waiting: Waiting, reply: Reply, found: str, *, is_score: bool) -> _Result:
         """Writes the record of a reply; bytes that are there already are not written again."""
         body, head, now = reply.body, reply.head, time.time()
-        sha256, md5 = _hashes(body)
+        sha256, md5 = hashes_of_bytes(body)
         if sha256 in self._options.deny or md5 in self._options.deny:
             return _Result(Rejected(deny.REASON, deny.DETAIL))
         date, known = now_text(now), self._frontier.body(sha256)
@@ -302,7 +301,7 @@ class HostCrawl:
 
     def _store_archive(self, waiting: Waiting, body: bytes, found: str) -> _Result:
         """Keeps an archive as a file, since ingest opens no archive inside another one."""
-        sha256, md5 = _hashes(body)
+        sha256, md5 = hashes_of_bytes(body)
         if sha256 in self._options.deny or md5 in self._options.deny:
             return _Result(Rejected(deny.REASON, deny.DETAIL))
         extension = ".zip" if found == media.ZIP else ".tar.gz"
@@ -345,11 +344,6 @@ def _given_name(head: Head) -> str:
     message["Content-Disposition"] = head.header("Content-Disposition")
     name = message.get_filename() or ""
     return markup.one_line(name.replace("\\", "/").rpartition("/")[2])
-
-
-def _hashes(body: bytes) -> tuple[str, str]:
-    md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    return hashlib.sha256(body).hexdigest(), md5
 
 
 def _holds_scores(url: str, body: bytes, found: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from corpus.crawl import media
 from corpus.crawl.frontier import Frontier
 from corpus.crawl.options import CrawlOptions
+from corpus.crawl.partial import hashes_of_bytes
 from corpus.crawl.records import SCORE, Link, Outcome, Rejected, Stored, Told
 from corpus.crawl.warc import WarcWriter, now_text
 from corpus.readers.results import ReadError
@@ -67,7 +67,7 @@ def _settle(
         frontier.settle(url, Rejected(content.reason, content.detail))
         return
     found = media.unwrapped_type(content)
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256, md5 = hashes_of_bytes(content)
     if refused := _refused(content, found, options):
         frontier.settle(url, refused)
         return
@@ -77,7 +77,6 @@ def _settle(
     if known is None:
         written = writer.resource(url, content, sha256, date, found)
     place = (known.warc, known.offset) if known else (written.warc, written.offset)  # type: ignore[union-attr]
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     stored: Outcome = Stored(
         found, sha256, md5, len(content), *place, retrieved_at=now, checked_at=now, is_score=True
     )

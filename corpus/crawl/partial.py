@@ -127,6 +127,12 @@ class Partial:
         os.replace(self.path, path)
 
 
+def hashes_of_bytes(data: bytes) -> tuple[str, str]:
+    """SHA-256 and MD5 of what is in memory."""
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(data).hexdigest(), md5
+
+
 def hashes_of(path: str) -> tuple[str, str]:
     """SHA-256 and MD5 of a file, read in pieces; empty where it is not there."""
     if not os.path.isfile(path):
