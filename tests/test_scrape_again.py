@@ -235,3 +235,37 @@ def test_a_description_that_was_mended_reads_stored_pages_without_asking(tmp_pat
     table = table_of(config_for(tmp_path, toml))
     assert sorted(table["title"]) == [f"Piece {i}" for i in range(4)]
     assert set(table["artist"]) == {""}
+
+
+def test_archives_are_kept_as_files_and_opened_by_ingest(tmp_path: Path) -> None:
+    """Whoever is told of most closely is the artist: the folder, the page, the archive's name."""
+    site = FakeSite()
+    archives = {
+        "/two bands.zip": {"Band A/1.mid": makers.melody(1), "Band B/2.mid": makers.melody(2)},
+        "/ABBA.zip": {"Waterloo.mid": makers.melody(3)},
+        "/get?id=1": {"Song.mid": makers.melody(4)},
+        "/get?id=2": {"photo.jpg": b"x"},
+    }
+    for address, members in archives.items():
+        said = Reply(body=makers.mxl(members), headers={"Content-Type": "application/zip"})
+        site.pages[address.replace(" ", "%20")] = said
+    site.pages["/"] = page("".join(map(link, archives)) + link("/band.html"))
+    site.pages["/band.html"] = page("<h1>Band C</h1>" + link("/more.zip"))
+    site.pages["/more.zip"] = Reply(body=makers.mxl({"x/Last.mid": makers.melody(5)}))
+    with serve(site) as server:
+        config = config_for(tmp_path, describe(tmp_path / "s.toml", server))
+        report = scrape(config)
+        before = len(server.requests)
+        scrape(config)
+        assert len(server.requests) == before
+    assert report.rejected == {"not_a_page": 1}
+    table = table_of(config)
+    assert set(table["media_type"]) == {"application/zip"}
+    assert set(table["warc"]) == {""}
+    makers.run_in_loop(IngestStage(makers.config_for(tmp_path, tmp_path / "raw/s")))
+    tracks = pd.read_parquet(tmp_path / "notesequences/tracks.parquet")
+    artists = dict(zip(tracks["title"], tracks["artist"], strict=True))
+    assert artists == {
+        "1": "Band A", "2": "Band B", "Waterloo": "ABBA", "Song": "s", "Last": "Band C",
+    }  # fmt: skip
+    assert set(tracks["license"]) == {"CC BY 4.0"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
 
 from corpus import files, layout, names, tables
 from corpus.readers.results import READERS_BY_EXTENSION, ReadError
@@ -149,5 +150,16 @@ class ScrapedSource:
             return row.artist, row.title or paths.tidy(paths.stem(path))
         if score := self._score_of(path):
             return score.artist, score.title or paths.tidy(paths.stem(path))
-        inner = path.partition("/")[2]
-        return self._lakh.artist_and_title(path) or paths.in_archive(inner)
+        archive, _, inner = path.partition("/")
+        if named := self._lakh.artist_and_title(path):
+            return named
+        artist, title = paths.in_archive(inner)
+        return artist or self._artist_of_archive(archive), title
+
+    def _artist_of_archive(self, archive: str) -> str:
+        """What the page tells of it; else its name: `ABBA.zip` is ABBA's, as in a folder."""
+        row = self._rows.get(archive)
+        if row is None:
+            return ""
+        name = unquote(row.url.partition("?")[0])
+        return row.artist or paths.tidy(paths.archive_stem(name))
