@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -108,14 +109,18 @@ class SubsetsConfig:
 
 @dataclass(frozen=True)
 class ExamplesConfig:
-    """NoteSequences -> SequenceExamples. Defaults are Magenta's for attention_rnn."""
+    """NoteSequences -> SequenceExamples."""
 
     encoding: str = "attention_rnn"
+    extraction: str = ""
+    settings: tuple[str, ...] = ()
     format: str = "compact"
-    min_bars: int = 7
-    min_unique_pitches: int = 5
-    max_steps: int = 512
-    gap_bars: float = 1.0
+    shard_mb: float = 32.0
+
+    @property
+    def way(self) -> str:
+        """full or magenta: of extraction; what stands in Magenta's format is Magenta's."""
+        return self.extraction or ("magenta" if self.format == "magenta" else "full")
 
 
 @dataclass(frozen=True)
@@ -210,10 +215,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "subsets.eval_ratio": (0, 0.5),
     "subsets.test_ratio": (0, 0.4),
     "subsets.tracks_per_shard": (1, 100_000),
-    "examples.min_bars": (0, 1000),
-    "examples.min_unique_pitches": (0, 12),
-    "examples.max_steps": (2, 100_000),
-    "examples.gap_bars": (1, 1000),
+    "examples.shard_mb": (0.001, 100_000),
     "viz.perplexity": (1, 1000),
     "viz.max_families": (1, 9),
     "train.batch_size": (1, 65_536),
@@ -252,7 +254,12 @@ def _unknown(key: str) -> ValueError:
 
 
 def _split_list(text: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in text.strip().strip("[]").split(",")]
+    """The items between commas; a list inside an item keeps its own."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    parts = re.findall(r"(?:[^,\[\]]|\[[^\[\]]*\]|[\[\]])+", text)
+    return [part.strip().strip("\"'") for part in parts]
 
 
 def _parse_text(text: str, kind: Any, key: str) -> Any:

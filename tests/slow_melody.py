@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from note_seq import constants, events_lib, melodies_lib, sequences_lib
 
-from corpus.config import ExamplesConfig
+from corpus.encodings.melody_search import MelodySearch
 from corpus.encodings.results import Events
 
 MIN_NOTE, MAX_NOTE = 48, 84  # half-open, as note_seq has it
@@ -51,6 +51,8 @@ _SPLIT_ERRORS = (
     sequences_lib.MultipleTempoError,
     sequences_lib.NegativeTimeError,
 )
+
+_MAGENTAS = MelodySearch()
 
 
 @dataclass
@@ -79,8 +81,8 @@ class KeyMelodyEncoding:
         "too_few_pitches",
     )
 
-    def __init__(self, config: ExamplesConfig) -> None:
-        self._config = config
+    def __init__(self, search: MelodySearch = _MAGENTAS) -> None:
+        self._search = search
 
     def encode(self, sequence: Any) -> Encoded:
         """Every melody of a NoteSequence, in Magenta's order: segment, instrument, time."""
@@ -105,7 +107,7 @@ class KeyMelodyEncoding:
     def _melodies(self, quantized: Any, dropped: Counter[str]) -> list[melodies_lib.Melody]:
         steps_per_bar = int(sequences_lib.steps_per_bar_in_quantized_sequence(quantized))
         kept: list[melodies_lib.Melody] = []
-        gap = self._config.gap_bars * steps_per_bar
+        gap = self._search.gap_bars * steps_per_bar
         for passages in _passages(quantized, gap):
             for passage in passages:
                 melody = melodies_lib.Melody()
@@ -113,7 +115,7 @@ class KeyMelodyEncoding:
                     melody.from_quantized_sequence(
                         passage,
                         instrument=passage.notes[0].instrument,
-                        gap_bars=self._config.gap_bars,
+                        gap_bars=self._search.gap_bars,
                     )
                 except melodies_lib.PolyphonicMelodyError:
                     dropped["polyphonic"] += 1
@@ -127,12 +129,12 @@ class KeyMelodyEncoding:
 
     def _fault(self, melody: melodies_lib.Melody) -> str:
         """Why a melody is dropped, or nothing; a long one is cut."""
-        if len(melody) < melody.steps_per_bar * self._config.min_bars:
+        if len(melody) < melody.steps_per_bar * self._search.min_bars:
             return "too_short"
-        if len(melody) > self._config.max_steps:
-            melody.set_length(self._config.max_steps)
+        if len(melody) > self._search.max_steps:
+            melody.set_length(self._search.max_steps)
         num_pitches = np.count_nonzero(melody.get_note_histogram())
-        return "too_few_pitches" if num_pitches < self._config.min_unique_pitches else ""
+        return "too_few_pitches" if num_pitches < self._search.min_unique_pitches else ""
 
     def decode(self, events: Events, qpm: float = 120.0) -> Any:
         """The NoteSequence of a melody, velocity 100, program 0, beginning at 0 s."""

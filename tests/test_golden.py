@@ -25,7 +25,7 @@ def test_all_of_magentas_configurations_are_here() -> None:
 @pytest.mark.parametrize("key", sorted(GOLDEN))
 def test_records_are_magentas_byte_for_byte(key: str) -> None:
     family, name, branch = key.split(".")
-    encoding, golden = open_encoding(ExamplesConfig(encoding=name)), GOLDEN[key]
+    encoding, golden = open_encoding(ExamplesConfig(encoding=name, format="magenta")), GOLDEN[key]
     inputs = "xml" if family == "improv" else "midi"
     records = []
     for data in shards.read_shard(str(makers.GOLDEN / f"{inputs}.ns.tfrecord")):

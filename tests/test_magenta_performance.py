@@ -94,25 +94,40 @@ def as_list(label: Any) -> Any:
     st.booleans(),
     st.sampled_from(["performance", "performance_with_dynamics", NOTE_WISE]),
     st.sampled_from([(1, 512), (8, 40)]),
-    st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
 def test_events_are_those_of_magentas_pipeline(
-    notes: list[Any], with_programs: bool, name: str, limits: tuple[int, int], split: bool
+    notes: list[Any], with_programs: bool, name: str, limits: tuple[int, int]
 ) -> None:
     sequence = sequence_of(notes, with_programs=with_programs)
-    few = {"transpositions": (-1, 0, 3), "split_instruments": split}
-    reference = Reference(name, *limits, factors=(1.0, 1.05), **few)  # type: ignore[arg-type]
+    few, factors = (-1, 0, 3), (1.0, 1.05)
+    reference = Reference(name, *limits, factors=factors, transpositions=few)
     encoding = PerformanceEncoding(
-        name, min_events=limits[0], max_events=limits[1], stretch_factors=(1.0, 1.05),
-        **few,  # type: ignore[arg-type]
+        name, min_events=limits[0], max_events=limits[1], stretch_factors=factors,
+        transpositions=few,
     )  # fmt: skip
     encoded = encoding.encode(piece_of(sequence), is_training=True)
     ours = [example.events.tolist() for example in encoded.examples]
     expected = [[as_list(label) for label in labels] for labels in reference.classes(sequence)]
-    if split:  # Magenta's function would give the instruments of one transposition together.
-        ours, expected = sorted(ours), sorted(expected)
     assert ours == expected
+
+
+@given(st.lists(NOTE, max_size=120), st.sampled_from(["performance", "performance_with_dynamics"]))
+@settings(max_examples=100, deadline=None)
+def test_in_full_each_program_is_a_performance(notes: list[Any], name: str) -> None:
+    """Magenta's function takes one instrument of a window, if it is told to."""
+    sequence = sequence_of(notes)
+    alone = music_pb2.NoteSequence()
+    alone.CopyFrom(sequence)
+    del alone.notes[:]
+    alone.notes.extend(note for note in sequence.notes if not note.is_drum)
+    for note in alone.notes:
+        note.instrument = note.program
+    encoding = PerformanceEncoding(name, min_events=1, max_events=100_000, full=True)
+    ours = [example.events.tolist() for example in encoding.encode(piece_of(sequence)).examples]
+    reference = Reference(name, 1, 100_000, split_instruments=True)
+    alone.total_time = sequence.total_time
+    assert ours == reference.classes(alone)
 
 
 @pytest.mark.parametrize("num_notes", [3, 64, 65, 66, 200])
@@ -237,11 +252,24 @@ def test_examples_say_how_they_were_made() -> None:
     words = [example.made_by for example in encoded.examples]
     assert len(words) == 5 * 3 * 5
     assert words[0] == "0.0 s to 31.6 s, transposed -3, stretched 0.95"
-    split = PerformanceEncoding(split_instruments=True).encode(piece_of(high)).examples
-    assert split[1].made_by == "instrument 3, 30.0 s to 60.0 s"
-    full = PerformanceEncoding(max_events=32).encode(piece_of(high)).examples[0]
-    assert full.made_by == "0.0 s to 30.0 s, cut off after 32 events"
-    assert len(full.events) == 32
+    full = PerformanceEncoding(full=True).encode(piece_of(high)).examples
+    assert full[1].made_by == f"program {high.notes[0].program}, 30.0 s to 60.0 s"
+    cut = PerformanceEncoding(max_events=32).encode(piece_of(high)).examples[0]
+    assert cut.made_by == "0.0 s to 30.0 s, cut after 32 events"
+    assert len(cut.events) == 32
+
+
+def test_in_full_a_few_variants_are_drawn_for_each_piece() -> None:
+    piece = piece_of(sequence_of([(30 * i, 8, 60, 90, (3, 0, False)) for i in range(90)]))
+    encoding = PerformanceEncoding(full=True, augment=3)
+    made = encoding.encode(piece, is_training=True).examples
+    assert [e.made_by for e in made] == [
+        e.made_by for e in encoding.encode(piece, is_training=True).examples
+    ]
+    variants = {e.made_by.partition("s, ")[2] for e in made}
+    assert len(variants) == 4
+    assert "transposed +0, stretched 1" in variants
+    assert not any("stretched" in e.made_by for e in encoding.encode(piece).examples)
 
 
 @given(
@@ -254,10 +282,12 @@ def test_the_rest_of_a_long_window_makes_more_performances(
     notes: list[Any], name: str, max_events: int
 ) -> None:
     sequence = sequence_of(notes, with_programs=False)
-    whole = PerformanceEncoding(name, min_events=1, max_events=5000).encode(piece_of(sequence))
+    whole = PerformanceEncoding(name, min_events=1, max_events=5000, full=True).encode(
+        piece_of(sequence)
+    )
     if set(whole.dropped) - {"too_short"}:
         return
-    parts = PerformanceEncoding(name, min_events=1, max_events=max_events, keep_rest=True)
+    parts = PerformanceEncoding(name, min_events=1, max_events=max_events, full=True)
     examples = parts.encode(piece_of(sequence)).examples
     assert max((len(example.events) for example in examples), default=0) <= max_events
 
@@ -309,7 +339,6 @@ def test_performances_of_real_files_are_magentas() -> None:
     sequences, num_found = real_sequences(), 0
     assert len(sequences) >= 200
     encodings = [PerformanceEncoding(), PerformanceEncoding(NOTE_WISE)]
-    apart = PerformanceEncoding(split_instruments=True)
     for sequence in sequences:
         piece = piece_of(sequence)
         for encoding in encodings:
@@ -317,6 +346,4 @@ def test_performances_of_real_files_are_magentas() -> None:
             expected = Reference(encoding.name).classes(sequence)
             assert ours == [[as_list(label) for label in labels] for labels in expected]
             num_found += len(ours)
-        ours = [e.events.tolist() for e in apart.encode(piece).examples]
-        assert ours == Reference(split_instruments=True).classes(sequence)
     assert num_found >= 300

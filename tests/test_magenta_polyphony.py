@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ ENCODINGS: dict[str, PolyphonyEncoding | PianorollEncoding] = {
     "polyphony.polyphony": POLYPHONY,
     "pianoroll.rnn-nade": PIANOROLL,
 }
-ANY_LENGTH = {"min_steps": 0, "max_steps": 10_000}
+ANY_LENGTH: dict[str, Any] = {"min_steps": 0, "max_steps": 10_000}
 
 Note = tuple[int, int, int, bool]  # start, end, pitch, is a drum
 

@@ -153,7 +153,7 @@ def test_parts_at_times_are_note_seqs(sequence: Any, times: list[float]) -> None
     sequence.total_time = 6.0
     times = sorted([*times, 6.0, 0.5])
     expected = sequences_lib._extract_subsequences(sequence, times)
-    parts = quantize.split_at(piece_of(sequence), times)
+    parts = [part for _, part in quantize.parts_at(piece_of(sequence), times)]
     assert [values_of(p) for p in parts] == [values_of(piece_of(s)) for s in expected]
 
 

@@ -7,13 +7,15 @@ needs of them. Modules are imported when an encoding is opened: their compiled c
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from corpus.config import ExamplesConfig
-from corpus.encodings.base import Encoding, MelodyModelEncoding
+from corpus.encodings import settings
+from corpus.encodings.base import FULL, MAGENTA, Encoding, MelodyModelEncoding
 from corpus.encodings.results import EncodedExample, EncodedPiece, Events
 
 __all__ = [
@@ -36,7 +38,10 @@ _PERFORMANCES = (
     "optional_multiconditioned_performance_with_dynamics",
 )
 
-Settings = Mapping[str, Any]
+_TOKENIZERS = (
+    "REMI", "TSD", "MIDILike", "Structured", "CPWord", "Octuple", "MuMIDI", "MMM", "PerTok",
+)  # fmt: skip
+_FULL = "full"  # the maker's keyword for extraction
 
 
 @dataclass(frozen=True)
@@ -46,33 +51,36 @@ class Entry:
     Attributes:
       module: below corpus.encodings.
       maker: the class.
-      settings: its settings, of the configuration.
+      fixed: what it is made with that no user changes.
       magenta_name: what Magenta calls a file of such examples; empty where it has none.
     """
 
     module: str
     maker: str
-    settings: Callable[[ExamplesConfig], Settings] = lambda _: {}
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     magenta_name: str = ""
 
+    def load(self) -> Callable[..., Encoding]:
+        """The class."""
+        module = importlib.import_module(f"corpus.encodings.{self.module}")
+        return cast(Callable[..., Encoding], getattr(module, self.maker))
 
-def _melody(config: ExamplesConfig) -> Settings:
-    return {
-        "min_bars": config.min_bars,
-        "max_steps": config.max_steps,
-        "min_unique_pitches": config.min_unique_pitches,
-        "gap_bars": config.gap_bars,
-    }
+    def settings(self) -> dict[str, Any]:
+        """Name -> default of what a user can set."""
+        return settings.known(self.load(), {_FULL, *self.fixed})
 
 
 def _melodies(maker: str) -> Entry:
-    return Entry("magenta_melody", maker, _melody, "melodies")
+    return Entry("magenta_melody", maker, magenta_name="melodies")
 
 
 def _performances(name: str) -> Entry:
-    return Entry(
-        "magenta_performance", "PerformanceEncoding", lambda _: {"name": name}, "performances"
-    )
+    fixed = {"name": name}
+    return Entry("magenta_performance", "PerformanceEncoding", fixed, "performances")
+
+
+def _miditok(tokenizer: str) -> Entry:
+    return Entry("miditok_tokens", "MiditokEncoding", {"tokenizer": tokenizer})
 
 
 # The first twenty are Magenta's configurations, by its names.
@@ -94,27 +102,34 @@ ENCODINGS: dict[str, Entry] = {
     "polyphony": Entry("magenta_polyphony", "PolyphonyEncoding", magenta_name="poly_tracks"),
     "rnn-nade": Entry("magenta_pianoroll", "PianorollEncoding", magenta_name="pianoroll_tracks"),
     "notewise": Entry("notewise", "NotewiseEncoding"),
-    "notewise_chamber": Entry("notewise", "NotewiseEncoding", lambda _: {"chamber": True}),
+    "notewise_chamber": Entry("notewise", "NotewiseEncoding", {"chamber": True}),
     "chordwise": Entry("chordwise", "ChordwiseEncoding"),
     "zeldic": Entry("zeldic", "ZeldicEncoding"),
     "deep_symphony": Entry("deep_symphony", "DeepSymphonyEncoding"),
     "pianoroll": Entry("pianoroll", "PianorollEncoding"),
     "abc_text": Entry("abc_text", "AbcTextEncoding"),
+    **{f"miditok_{name.lower()}": _miditok(name) for name in _TOKENIZERS},
 }
 
 
 def open_encoding(config: ExamplesConfig) -> Encoding:
-    """The encoding that the configuration names.
+    """The encoding that the configuration names, with its settings.
 
     Raises:
-      ValueError: there is no such encoding.
+      ValueError: there is no such encoding, way of extraction or setting, or a value that does
+        not fit.
     """
     if config.encoding not in ENCODINGS:
         known = ", ".join(ENCODINGS)
         raise ValueError(f"unknown encoding {config.encoding!r}; known: {known}")
+    if config.way not in (FULL, MAGENTA):
+        raise ValueError(f"examples.extraction is full or magenta, not {config.extraction!r}")
     entry = ENCODINGS[config.encoding]
-    maker = getattr(importlib.import_module(f"corpus.encodings.{entry.module}"), entry.maker)
-    return cast(Encoding, maker(**entry.settings(config)))
+    maker = entry.load()
+    given = settings.parse(config.settings, entry.settings(), config.encoding)
+    if _FULL in inspect.signature(maker).parameters:
+        given[_FULL] = config.way == FULL
+    return maker(**entry.fixed, **given)
 
 
 def open_melody_encoding(config: ExamplesConfig) -> MelodyModelEncoding:

@@ -13,6 +13,9 @@ from corpus.encodings.results import EncodedExample, EncodedPiece, Events
 
 Sizes = int | tuple[int, ...]
 
+# Ways to cut examples out of a score; see `extraction.py`.
+FULL, MAGENTA = "full", "magenta"
+
 
 class Encoding(Protocol):
     """A piece <-> lists of event classes (small non-negative ints), one or a few a step.

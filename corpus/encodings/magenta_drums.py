@@ -18,8 +18,9 @@ from note_seq import constants, drums_encoder_decoder, drums_lib
 
 from corpus.compiled import njit
 from corpus.encodings import melody_vectors
+from corpus.encodings.extraction import on_one_grid
 from corpus.encodings.melody_vectors import Events, Vectors
-from corpus.encodings.parts import quantized_parts, time_span
+from corpus.encodings.parts import even_bars, quantized_parts, time_span
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import EncodedExample, EncodedPiece
@@ -43,7 +44,7 @@ class DrumsEncoding:
     """
 
     name: str
-    version = "1"
+    version = "2"
     num_events: int
     num_classes: int
     input_size: int
@@ -57,15 +58,29 @@ class DrumsEncoding:
     steps_per_quarter: int = 4
     types: Sequence[Sequence[int]]
 
-    def __init__(self, *, min_bars: float = 7, max_steps: int = 512, gap_bars: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        min_bars: float = 7,
+        max_steps: int = 512,
+        gap_bars: float = 1.0,
+        full: bool = False,
+    ) -> None:
         """Takes what counts as a drum track; the defaults are Magenta's.
 
         Args:
           min_bars: shorter tracks are dropped.
           max_steps: longer ones are cut off here.
           gap_bars: as many bars without a stroke end a track.
+          full: no change of tempo ends a track, and a longer one is cut into parts at bar lines.
+
+        Raises:
+          ValueError: tracks of less than two steps.
         """
+        if max_steps < 2:
+            raise ValueError(f"tracks of {max_steps} steps; choose at least 2, as 512")
         self._min_bars, self._max_steps, self._gap_bars = min_bars, max_steps, gap_bars
+        self._full = full
         self._bits = np.zeros(_NUM_PITCHES, np.int64)  # pitches of no type have none
         for index, pitches in enumerate(self.types):
             self._bits[list(pitches)] = 1 << index
@@ -73,10 +88,15 @@ class DrumsEncoding:
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every drum track in order of time. Nothing is augmented."""
         found = EncodedPiece()
+        who = "drums"
+        if piece.found_drums:
+            who += " of instruments " + ", ".join(map(str, piece.found_drums)) + " and those marked"
+        if self._full:
+            piece = on_one_grid(piece, self.steps_per_quarter)
         for begin, part in quantized_parts(piece, self.steps_per_quarter, found.dropped):
             for first_step, events in self._find(part, found.dropped):
                 span = time_span(begin, part, self.steps_per_quarter, first_step, len(events))
-                found.examples.append(EncodedExample(events, made_by=f"drums, {span}"))
+                found.examples.append(EncodedExample(events, made_by=f"{who}, {span}"))
         if not found.examples and not found.dropped:
             found.dropped["no_drums"] += 1
         return found
@@ -92,14 +112,16 @@ class DrumsEncoding:
             bar,
             float(self._gap_bars * bar),
             float(self._min_bars * bar),
-            self._max_steps,
+            part.total_steps + bar if self._full else self._max_steps,
         )
         if num_short:
             dropped["too_short"] += num_short
-        tracks, begin = [], 0
-        for first_step, length in table[:, :2].tolist():
-            tracks.append((first_step, events[begin : begin + length]))
-            begin += length
+        tracks, at = [], 0
+        for first_step, num_steps in table[:, :2].tolist():
+            for begin, length in even_bars(num_steps, bar, self._max_steps):
+                first = at + begin
+                tracks.append((first_step + begin, events[first : first + length]))
+            at += num_steps
         return tracks
 
     def inputs(self, example: EncodedExample) -> Vectors:

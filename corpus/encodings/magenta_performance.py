@@ -7,10 +7,15 @@ performance of 32 to 512 events; what comes later in the window is cut off.
 
 Whether a window has one program does not depend on the transposition, so that is asked before:
 Magenta asks seven times. What is dropped is counted once for each window of each stretching.
+
+In full, each program of a window is a performance by itself, drums are left out, and what comes
+after the last event of a performance begins another one. For training some stretchings and
+transpositions are drawn for each piece, where Magenta writes all 35.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.encodings import performance_controls as told
+from corpus.encodings.extraction import by_program, draw_variants
 from corpus.encodings.performance_events import (
     EventVocabulary,
     Found,
@@ -49,6 +55,7 @@ DENSITY_BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # notes per second
 NUM_DENSITY_BINS = len(DENSITY_BOUNDS) + 1
 _DENSITY_SECONDS, _HISTOGRAM_SECONDS, _HISTOGRAM_PRIOR = 3.0, 5.0, 0.01
 _MAX_WINDOW_STEPS = 400_000
+_AS_IT_IS = (1.0, 0)  # a stretching and a transposition
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class PerformanceEncoding:
     [steps, 12] with a sum of 1, and `conditioning_is_off` int64 [steps], 0 or 1.
     """
 
-    version = "1"
+    version = "2"
     reasons: tuple[str, ...] = (
         "too_long",
         "no_notes",
@@ -122,8 +129,8 @@ class PerformanceEncoding:
         max_events: int = 512,
         stretch_factors: Sequence[float] = STRETCH_FACTORS,
         transpositions: Sequence[int] = TRANSPOSITIONS,
-        split_instruments: bool = False,
-        keep_rest: bool = False,
+        full: bool = False,
+        augment: int = 2,
     ) -> None:
         """With Magenta's settings, unless others are given.
 
@@ -131,12 +138,12 @@ class PerformanceEncoding:
           name: a key of CONFIGURATIONS.
           steps_per_second: of the grid.
           window_seconds: length of a window.
-          min_events, max_events: performances with fewer are dropped, with more cut off.
+          min_events, max_events: performances with fewer are dropped, with more cut.
           stretch_factors, transpositions: for training, in the order of the examples.
-          split_instruments: a performance of each instrument in each window, whatever its
-            program. Magenta's function can do so, its pipeline does not.
-          keep_rest: the notes that begin after the last event of a performance that is cut off
-            make another one, and so on; what cannot be written drops its part only.
+          full: a performance of each program of a window, also of what is left after
+            `max_events`; what cannot be written drops its part only.
+          augment: in full, how many stretchings and transpositions are drawn for a piece to train
+            on, beside the piece as it is.
 
         Raises:
           ValueError: an unknown name, or a setting that makes no sense.
@@ -161,10 +168,10 @@ class PerformanceEncoding:
         self.input_size = configuration.control_size + (
             sum(self.num_events) if isinstance(self.num_events, tuple) else self._table.shape[1]
         )
-        self._cut = Cut(window_seconds, steps_per_second, bins, split_instruments)
+        self._cut = Cut(window_seconds, steps_per_second, bins, full)
         self._min_events, self._max_events = min_events, max_events
-        self._stretch_factors, self._transpositions = stretch_factors, transpositions
-        self._keep_rest = keep_rest
+        self._variants = [(factor, moved) for factor in stretch_factors for moved in transpositions]
+        self._full, self._augment = full, augment
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every performance of a piece, in Magenta's order: stretching, time, transposition.
@@ -175,8 +182,12 @@ class PerformanceEncoding:
         """
         encoded = EncodedPiece()
         piece = apply_sustain(piece)
-        choices = self._transpositions if is_training else (0,)
-        for factor in self._stretch_factors if is_training else (1.0,):
+        if self._full:
+            piece = by_program(piece)
+        for factor, variants in itertools.groupby(
+            self._chosen(piece, is_training), key=lambda variant: variant[0]
+        ):
+            choices = [semitones for _, semitones in variants]
             try:
                 for group in find_groups(piece, factor, self._cut, encoded.dropped):
                     reasons: set[str] = set()
@@ -193,6 +204,15 @@ class PerformanceEncoding:
             encoded.dropped["no_notes"] += 1
         return encoded
 
+    def _chosen(self, piece: Piece, is_training: bool) -> list[tuple[float, int]]:
+        """(stretching, semitones) of what a piece is written as, in the order of the examples."""
+        if not is_training:
+            return [_AS_IT_IS]
+        if not self._full:
+            return self._variants
+        others = [variant for variant in self._variants if variant != _AS_IT_IS]
+        return sorted([_AS_IT_IS, *draw_variants(piece, others, self._augment)])
+
     def _examples(
         self, group: Group, semitones: int, made_by: str, reasons: set[str]
     ) -> Iterator[EncodedExample]:
@@ -204,16 +224,16 @@ class PerformanceEncoding:
             if found.fault or len(found.events) < self._min_events:
                 reasons.add(found.fault or "too_short")
                 continue
-            who = "" if group.instrument == ALL_INSTRUMENTS else f"instrument {group.instrument}, "
-            cut_off = f", cut off after {self._max_events} events" if found.is_cut else ""
+            who = "" if group.instrument == ALL_INSTRUMENTS else f"program {group.instrument}, "
+            cut_off = f", cut after {self._max_events} events" if found.is_cut else ""
             begin = group.begin + seconds / group.factor
             words = f"{who}{begin:.1f} s to {group.end:.1f} s{made_by}{cut_off}"
             for controls in self._controls(found.events):
                 yield EncodedExample(found.events, controls, words)
 
     def _find(self, notes: Notes) -> Iterator[tuple[float, Found]]:
-        """(seconds where they begin, events) of one performance; of its rest, if that is kept."""
-        if not self._keep_rest:
+        """(seconds where they begin, events) of one performance; in full of its rest as well."""
+        if not self._full:
             yield 0.0, self._vocabulary.find(notes, self._max_events)
             return
         first, step = 0, 0

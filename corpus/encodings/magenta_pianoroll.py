@@ -13,6 +13,7 @@ keys as the bits of a signed integer. `labels` gives them like that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.transposed import (
     REASONS,
     OneProgramEncoding,
-    one_program_parts,
     transpositions,
 )
 from corpus.notes import Ints
@@ -43,33 +43,45 @@ class PianorollEncoding(OneProgramEncoding):
 
     Args:
       min_steps: shorter parts are dropped.
-      max_steps: longer parts are cut.
-      settings: see `OneProgramEncoding`.
+      max_steps: longer parts are cut, and what is behind is left out; in full it is not.
+      transpositions, full, augment: see `OneProgramEncoding`.
     """
 
     name = "rnn-nade"
-    version = "1"
+    version = "2"
     num_events = (1 << _KEYS_A_COLUMN, 1 << _KEYS_A_COLUMN)
     num_classes = 1 << NUM_KEYS
     input_size = NUM_KEYS
     reasons: tuple[str, ...] = (*REASONS, "too_short")
 
-    def __init__(self, *, min_steps: int = 80, max_steps: int = 2048, **settings: Any) -> None:
-        super().__init__(min_steps=min_steps, max_steps=max_steps, **settings)
+    def __init__(
+        self,
+        *,
+        min_steps: int = 80,
+        max_steps: int = 2048,
+        transpositions: Sequence[int] = range(-4, 5),
+        full: bool = False,
+        augment: int = 2,
+    ) -> None:
+        super().__init__(
+            min_steps=min_steps, max_steps=max_steps, transpositions=transpositions,
+            full=full, augment=augment,
+        )  # fmt: skip
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every part in every transposition: parts in order, each from the lowest up.
 
         Args:
           piece: the score.
-          is_training: changes nothing, as in Magenta.
+          is_training: in full, whether it is transposed; else it changes nothing, as in Magenta.
         """
         found = EncodedPiece()
-        for place, quantized in one_program_parts(piece, self._steps_per_quarter, found.dropped):
+        semitones = self._semitones(piece, is_training)
+        for place, quantized in self._parts(piece, found.dropped):
             if quantized.total_steps < self._min_steps:
                 found.dropped["too_short"] += 1
                 continue
-            for amount, pitch in transpositions(quantized, self._transpositions, found.dropped):
+            for amount, pitch in transpositions(quantized, semitones, found.dropped):
                 events = _pack(self._roll(quantized, pitch))
                 made_by = f"{place}, transposed {amount:+d}"
                 found.examples.append(EncodedExample(events, made_by=made_by))

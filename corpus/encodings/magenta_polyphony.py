@@ -11,6 +11,7 @@ Classes: 0 start, 1 end, 2 end of a step, 3 to 130 a new note, 131 to 258 a note
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.transposed import (
     REASONS,
     OneProgramEncoding,
-    one_program_parts,
     transpositions,
 )
 from corpus.notes import Ints
@@ -46,44 +46,56 @@ class PolyphonyEncoding(OneProgramEncoding):
     """Magenta 2.1.4's `polyphony`.
 
     Args:
-      min_steps, max_steps: shorter and longer parts are dropped.
-      settings: see `OneProgramEncoding`.
+      min_steps, max_steps: shorter and longer parts are dropped; in full, longer ones are cut.
+      transpositions, full, augment: see `OneProgramEncoding`.
     """
 
     name = "polyphony"
-    version = "1"
+    version = "2"
     num_events = NUM_CLASSES
     num_classes = NUM_CLASSES
     input_size = NUM_CLASSES
     reasons: tuple[str, ...] = (*REASONS, "too_short", "too_many_events")
 
-    def __init__(self, *, min_steps: int = 80, max_steps: int = 512, **settings: Any) -> None:
-        super().__init__(min_steps=min_steps, max_steps=max_steps, **settings)
+    def __init__(
+        self,
+        *,
+        min_steps: int = 80,
+        max_steps: int = 512,
+        transpositions: Sequence[int] = range(-4, 5),
+        full: bool = False,
+        augment: int = 2,
+    ) -> None:
+        super().__init__(
+            min_steps=min_steps, max_steps=max_steps, transpositions=transpositions,
+            full=full, augment=augment,
+        )  # fmt: skip
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every part in every transposition: parts in order, each from the lowest up.
 
         Args:
           piece: the score.
-          is_training: changes nothing, as in Magenta.
+          is_training: in full, whether it is transposed; else it changes nothing, as in Magenta.
         """
         found = EncodedPiece()
-        for place, quantized in one_program_parts(piece, self._steps_per_quarter, found.dropped):
+        semitones = self._semitones(piece, is_training)
+        for place, quantized in self._parts(piece, found.dropped):
             if quantized.total_steps < self._min_steps:
                 found.dropped["too_short"] += 1
             elif quantized.total_steps > self._max_steps:
                 found.dropped["too_long"] += 1
             else:
-                found.examples += self._examples(place, quantized, found.dropped)
+                found.examples += self._examples(place, quantized, semitones, found.dropped)
         return found
 
     def _examples(
-        self, place: str, quantized: Quantized, dropped: Counter[str]
+        self, place: str, quantized: Quantized, semitones: Sequence[int], dropped: Counter[str]
     ) -> list[EncodedExample]:
         examples: list[EncodedExample] = []
         has_drums = bool(quantized.is_drum.any())
         events, moved_by = None, 0
-        for amount, pitch in transpositions(quantized, self._transpositions, dropped):
+        for amount, pitch in transpositions(quantized, semitones, dropped):
             if events is None or has_drums:
                 events, moved_by = _to_events(quantized, pitch), amount
                 if events is None:

@@ -60,6 +60,23 @@ def on_grid(
             yield begin, part, quantized
 
 
+def even_bars(num_steps: int, bar: int, max_steps: int) -> Iterator[tuple[int, int]]:
+    """(first step, number of steps) of parts that are about equally long and begin with a bar.
+
+    Args:
+      num_steps: of the whole, which begins with a bar; the last part has what is left.
+      bar: steps of a bar; one longer than `max_steps` is cut anywhere.
+      max_steps: of a part.
+    """
+    unit = bar if bar <= max_steps else 1
+    num_bars = -(-num_steps // unit)
+    num_parts = 1 if num_steps <= max_steps else -(-num_bars // (max_steps // unit))
+    for part in range(num_parts):
+        first = part * num_bars // num_parts * unit
+        behind = min((part + 1) * num_bars // num_parts * unit, num_steps)
+        yield first, behind - first
+
+
 def time_span(
     begin: float, quantized: Quantized, steps_per_quarter: int, first_step: int, num_steps: int
 ) -> str:

@@ -28,6 +28,7 @@ class Piece:
         control_numbers, control_values, control_instruments: (num_controls,) int32.
       chord_times: (num_chords,) float64, seconds; chords: the figures, in the same order.
       total_time: seconds.
+      found_drums: instruments whose notes are drums off the drum channel, in order.
     """
 
     start: Floats
@@ -49,6 +50,7 @@ class Piece:
     chord_times: Floats
     chords: tuple[str, ...]
     total_time: float
+    found_drums: tuple[int, ...] = ()
 
 
 def read_identity(data: bytes) -> tuple[str, str, str]:

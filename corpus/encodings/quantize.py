@@ -6,6 +6,7 @@ nothing is made one step long. Times of a part count from where it begins.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,6 +69,19 @@ class Quantized:
     denominator: int
     steps_per_bar: float
 
+    def take(self, which: Flags) -> Quantized:
+        """The same with some of the notes only, by a mask."""
+        return dataclasses.replace(
+            self,
+            start_step=self.start_step[which],
+            end_step=self.end_step[which],
+            pitch=self.pitch[which],
+            velocity=self.velocity[which],
+            program=self.program[which],
+            instrument=self.instrument[which],
+            is_drum=self.is_drum[which],
+        )
+
 
 def split_on_time_changes(piece: Piece, *, with_controls: bool = True) -> list[Piece]:
     """The parts of one meter and one tempo each, as note_seq 0.0.5 splits.
@@ -114,11 +128,6 @@ def change_times(piece: Piece) -> list[float]:
     if piece.total_time > times[-1]:
         times.append(piece.total_time)
     return times
-
-
-def split_at(piece: Piece, times: list[float]) -> list[Piece]:
-    """All parts of `parts_at`."""
-    return [part for _, part in parts_at(piece, times)]
 
 
 def parts_at(

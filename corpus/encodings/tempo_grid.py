@@ -110,19 +110,32 @@ def steps_at(piece: Piece, seconds: Floats, steps_per_quarter: int) -> Steps:
     Raises:
       UnusablePieceError: `unusable_meter`.
     """
-    times, qpms = _tempos(piece)
+    times, qpms = tempos_of(piece)
     if len(seconds) and seconds.min() < 0:
         raise UnusablePieceError("unusable_meter")
     with np.errstate(over="ignore", invalid="ignore"):
-        quarters = np.concatenate([[0.0], np.cumsum(np.diff(times) * qpms[:-1] / 60.0)])
-        at = np.searchsorted(times, seconds, "right") - 1
-        steps = (quarters[at] + (seconds - times[at]) * qpms[at] / 60.0) * steps_per_quarter
+        steps = quarters_at(times, qpms, seconds) * steps_per_quarter
     # NaN is infinity minus infinity: far out as well.
     return np.floor(np.fmin(steps, MAX_STEPS + 1.0) + 0.5).astype(np.int64)
 
 
-def _tempos(piece: Piece) -> tuple[Floats, Floats]:
-    """(times, quarters per minute) in order, from 0 s on."""
+def quarters_at(times: Floats, qpms: Floats, seconds: Floats) -> Floats:
+    """Quarter notes from the start to each time, along tempos as `tempos_of` gives them.
+
+    What lies before 0 s is counted at the first tempo.
+    """
+    quarters = np.concatenate([[0.0], np.cumsum(np.diff(times) * qpms[:-1] / 60.0)])
+    at = np.maximum(np.searchsorted(times, seconds, "right") - 1, 0)
+    counted: Floats = quarters[at] + (seconds - times[at]) * qpms[at] / 60.0
+    return counted
+
+
+def tempos_of(piece: Piece) -> tuple[Floats, Floats]:
+    """(times, quarters per minute) in order, from 0 s on.
+
+    Raises:
+      UnusablePieceError: `unusable_meter` for a tempo of no speed or a time before the start.
+    """
     order = np.argsort(piece.tempo_times, kind="stable")
     times, qpms = piece.tempo_times[order], piece.tempo_qpms[order]
     if len(times) and (times[0] < 0 or qpms.min() <= 0):
