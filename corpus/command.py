@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,6 +16,7 @@ DEFAULT_CONFIG = "config.toml"
 USAGE_EXIT = 2
 TRACEBACK = "GENREMILL_TRACEBACK"  # environment variable: show where an error comes from
 
+_NUMBER = re.compile(r"^(?:[-+]?[\d,./]+|-)$")
 _COLUMNS = ("stage", "unit", "inputs", "outputs", "rejected", "seconds", "reasons")
 
 
@@ -70,9 +72,10 @@ def run(main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None)
         return 130
 
 
-def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    """Rows of text under a head; a column of numbers is aligned to the right."""
     widths = {c: max(len(c), *(len(row[c]) for row in rows)) for c in columns}
-    numeric = {"inputs", "outputs", "rejected", "seconds"}
+    numeric = {c for c in columns if all(_NUMBER.match(row[c]) for row in rows)}
 
     def line(row: Mapping[str, str]) -> str:
         cells = [
@@ -86,7 +89,7 @@ def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
 
 def stage_table(stages: Sequence[StageReport]) -> str:
     """The table of stages: a row a stage, and a row adds up: inputs = outputs + rejected."""
-    return _table([reports.summary_line(stage) for stage in stages], _COLUMNS)
+    return table([reports.summary_line(stage) for stage in stages], _COLUMNS)
 
 
 def announce(report: StageReport, *, skipped: bool) -> None:

@@ -16,6 +16,9 @@ from corpus.layout import Layout
 
 DEFAULT_SOURCE = "music21_corpus"
 
+# Model -> encoding that it reads unless another one is asked for; other models are called as theirs.
+MODEL_ENCODINGS = {"char_rnn": "deep_symphony", "conditional_char_rnn": "deep_symphony"}
+
 
 @dataclass(frozen=True)
 class BeamConfig:
@@ -136,15 +139,15 @@ class TrainConfig:
     """One model a genre."""
 
     model: str = "attention_rnn"
-    batch_size: int = 64
-    rnn_layer_sizes: tuple[int, ...] = (64, 64)
-    attn_length: int = 40
-    dropout_keep_prob: float = 0.5
-    learning_rate: float = 0.001
-    clip_norm: float = 3.0
+    hparams: str = ""
+    base: str = ""
     num_steps: int = 200
     eval_every: int = 50
     checkpoint_every: int = 50
+    patience: int = 6
+    max_eval_batches: int = 50
+    precision: str = "auto"
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,19 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
 
+    @property
+    def model_name(self) -> str:
+        """What trained models and samples are filed under: the model, and a foreign encoding."""
+        model, encoding = self.train.model, self.examples.encoding
+        return model if encoding == own_encoding(model) else f"{model}.{encoding}"
 
-_NEVER_EMPTY = ("data", "ingest.source", "genres.providers", "train.rnn_layer_sizes")
+
+def own_encoding(model: str) -> str:
+    """The encoding that a model reads unless it is told otherwise."""
+    return MODEL_ENCODINGS.get(model, model)
+
+
+_NEVER_EMPTY = ("data", "ingest.source", "genres.providers")
 _PATHS = (
     *("data", "deny", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
     *("scrape.site", "scrape.index", "scrape.catalog", "scrape.folder"),
@@ -186,7 +200,6 @@ _PATHS = (
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
-    "train.rnn_layer_sizes": (1, 65_536),
     "beam.num_workers": (1, 1024),
     "scrape.delay_seconds": (0, 86_400),
     "scrape.max_scores": (0, float("inf")),
@@ -218,11 +231,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "examples.shard_mb": (0.001, 100_000),
     "viz.perplexity": (1, 1000),
     "viz.max_families": (1, 9),
-    "train.batch_size": (1, 65_536),
-    "train.attn_length": (1, 4096),
-    "train.dropout_keep_prob": (0.01, 1),
-    "train.learning_rate": (1e-9, 10),
-    "train.clip_norm": (1e-6, 1e6),
+    "train.patience": (0, 10**9),
+    "train.max_eval_batches": (1, 10**9),
     "train.num_steps": (1, 10**9),
     "train.eval_every": (1, 10**9),
     "train.checkpoint_every": (1, 10**9),
@@ -359,6 +369,9 @@ def load(path: str | None = None, settings: Iterable[str] = ()) -> Config:
     config: Config = _build(Config, values, "")
     if config.subsets.eval_ratio + config.subsets.test_ratio > 0.8:
         raise ValueError("subsets.eval_ratio and subsets.test_ratio leave under 20 % to train on")
+    if not values.get("examples", {}).get("encoding"):
+        examples = dataclasses.replace(config.examples, encoding=own_encoding(config.train.model))
+        config = dataclasses.replace(config, examples=examples)
     if config.scrape.site and config.ingest.source == DEFAULT_SOURCE:
         scraped = Layout(config.data).raw(config.scrape.name)
         ingest = dataclasses.replace(config.ingest, source=scraped)

@@ -109,7 +109,7 @@ def config_for(data: Path, source: Path, table: Path | None = None, **subsets: o
         genres=dataclasses.replace(base.genres, table=str(table or "")),
         subsets=dataclasses.replace(base.subsets, **subsets),  # type: ignore[arg-type]
         train=dataclasses.replace(
-            base.train, batch_size=4, rnn_layer_sizes=(8, 8), attn_length=6, num_steps=6,
+            base.train, hparams="batch_size=4,rnn_layer_sizes=[8,8],attn_length=6", num_steps=6,
             eval_every=3, checkpoint_every=2,
         ),
         sample=dataclasses.replace(base.sample, num_outputs=3, num_steps=40),

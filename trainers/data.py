@@ -1,50 +1,32 @@
-"""Examples from TFRecord shards, and batches of them: the same for a seed, from any step on."""
+"""Examples from TFRecord shards, and batches of them: the same for a seed, from any step on.
+
+Only where each example stands and how long it is are kept in memory; a batch is read when its
+turn comes.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from corpus import example_proto, files, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import EncodedExample, Events, MelodyModelEncoding
+from corpus.encodings import EncodedExample, Encoding
 from corpus.layout import Layout
-from corpus.records import StageReport
+from corpus.records import TEST, TRAIN, VALIDATION, StageReport
+from trainers.features import Batch, Feeding, collate
+
+ALL_GENRES = "all"  # the model of all genres, which is told the genre
 
 # Batches are cut from so many batches' worth of shuffled examples, sorted by length.
 _POOL_BATCHES = 4
+_MIN_STEPS = 2  # an example needs one event to see and one to predict
 
-
-@dataclass(frozen=True)
-class Batch:
-    """Padded sequences.
-
-    Attributes:
-      inputs: [batch, num_steps, input_size].
-      labels: [batch, num_steps]; PADDING where the sequence has ended.
-    """
-
-    inputs: torch.Tensor
-    labels: torch.Tensor
-
-
-PADDING = -100  # what torch's cross entropy leaves out
-
-
-def example_genres(config: Config) -> dict[str, dict[str, int]]:
-    """Genre -> split -> number of examples, from the examples stage's report.
-
-    Raises:
-      ValueError: the examples stage has not run.
-    """
-    report = examples_report(config)
-    counts = report.details["examples"]
-    assert isinstance(counts, dict)
-    return counts
+_Longs = npt.NDArray[np.int64]
 
 
 def examples_report(config: Config) -> StageReport:
@@ -59,8 +41,19 @@ def examples_report(config: Config) -> StageReport:
     return reports.require(folder, "examples", subsets.output_hash if subsets else None)
 
 
+def example_genres(config: Config) -> dict[str, dict[str, int]]:
+    """Genre -> split -> number of examples, from the examples stage's report.
+
+    Raises:
+      ValueError: the examples stage has not run.
+    """
+    counts = examples_report(config).details["examples"]
+    assert isinstance(counts, dict)
+    return counts
+
+
 def find_genre(config: Config, asked: str) -> str:
-    """The genre that has examples and is called `asked`, by name or by folder.
+    """The genre that has examples and is called `asked`, by name or by folder; or ALL_GENRES.
 
     Raises:
       ValueError: no such genre; the known ones are in the message.
@@ -69,36 +62,114 @@ def find_genre(config: Config, asked: str) -> str:
     for genre in known:
         if asked in (genre, names.slug(genre)):
             return genre
+    if asked == ALL_GENRES and known:
+        return ALL_GENRES
     raise ValueError(f"no examples of genre {asked!r}; there are: {', '.join(known) or 'none'}")
 
 
+def genres_of(config: Config, genre: str) -> list[str]:
+    """The genres that a model of `genre` learns: itself, or all of them in order."""
+    return sorted(example_genres(config)) if genre == ALL_GENRES else [genre]
+
+
 def corpus_hash(config: Config, genre: str) -> str:
-    """Hash over the shards of one genre's examples."""
-    folder = names.slug(genre) + "/"
+    """Hash over the shards of the examples that a model of a genre learns from."""
+    folders = tuple(names.slug(each) + "/" for each in genres_of(config, genre))
     written = examples_report(config).files
-    return reports.digest({n: digest for n, digest in written.items() if n.startswith(folder)})
+    return reports.digest({n: digest for n, digest in written.items() if n.startswith(folders)})
 
 
-def read_examples(config: Config, genre: str, split: str) -> list[Events]:
-    """The event lists of one genre and split, in the order of the shards."""
+@dataclass(frozen=True, eq=False)
+class ExampleIndex:
+    """Where the examples of a split stand.
+
+    Attributes:
+      paths: of the shards, in order.
+      shard: (num_examples,) index into paths; offset: bytes; num_steps: events of each.
+      genre: (num_examples,) index into the genres of the model.
+      num_short: examples left out, since nothing in them can be predicted.
+      num_held_out: examples left out, since their track is held out for another genre.
+    """
+
+    paths: tuple[str, ...]
+    shard: _Longs
+    offset: _Longs
+    num_steps: _Longs
+    genre: _Longs
+    num_short: int = 0
+    num_held_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def read(self, which: Sequence[int]) -> list[EncodedExample]:
+        """Some examples, in the order asked; each shard is opened once."""
+        found: dict[int, EncodedExample] = {}
+        by_place = sorted(set(which), key=lambda at: (self.shard[at], self.offset[at]))
+        for shard, group in itertools.groupby(by_place, key=lambda at: int(self.shard[at])):
+            members = list(group)
+            offsets = [int(self.offset[at]) for at in members]
+            records = shards.read_records_at(self.paths[shard], offsets)
+            for at, record in zip(members, records, strict=True):
+                example = example_proto.parse(record)
+                found[at] = EncodedExample(example.events, example.controls, example.made_by)
+        return [found[at] for at in which]
+
+
+def index_examples(config: Config, genre: str, split: str) -> ExampleIndex:
+    """Goes through the shards of a split once.
+
+    A model of all genres learns no track that is held out for any genre.
+    """
+    genres = genres_of(config, genre)
+    held_out = _held_out_tracks(config, genres) if len(genres) > 1 and split == TRAIN else set()
+    paths: list[str] = []
+    rows: list[tuple[int, int, int, int]] = []
+    num_short = num_held_out = 0
+    for index, each in enumerate(genres):
+        for path in _shards(config, each, split):
+            paths.append(path)
+            for offset, record in _with_offsets(path):
+                example = example_proto.parse(record)
+                if len(example.events) < _MIN_STEPS:
+                    num_short += 1
+                elif example.track_id in held_out:
+                    num_held_out += 1
+                else:
+                    rows.append((len(paths) - 1, offset, len(example.events), index))
+    columns = np.array(rows, np.int64).reshape(-1, 4)
+    return ExampleIndex(
+        tuple(paths),
+        columns[:, 0],
+        columns[:, 1],
+        columns[:, 2],
+        columns[:, 3],
+        num_short,
+        num_held_out,
+    )
+
+
+def _shards(config: Config, genre: str, split: str) -> list[str]:
     folder = files.join(Layout(config.data).examples(config.examples.encoding), names.slug(genre))
-    return [
-        example_proto.parse(record).events
-        for path in shards.list_shards(folder, split)
+    return shards.list_shards(folder, split)
+
+
+def _held_out_tracks(config: Config, genres: Sequence[str]) -> set[str]:
+    return {
+        example_proto.parse(record).track_id
+        for genre in genres
+        for split in (VALIDATION, TEST)
+        for path in _shards(config, genre, split)
         for record in shards.read_shard(path)
-    ]
+    }
 
 
-def collate(sequences: Sequence[Events], encoding: MelodyModelEncoding) -> Batch:
-    """Pads sequences to the longest: inputs of events 0..n-2, labels of events 1..n-1."""
-    longest = max(len(events) for events in sequences) - 1
-    inputs = np.zeros((len(sequences), longest, encoding.input_size), dtype=np.float32)
-    labels = np.full((len(sequences), longest), PADDING, dtype=np.int64)
-    for row, events in enumerate(sequences):
-        num_steps = len(events) - 1
-        inputs[row, :num_steps] = encoding.inputs(EncodedExample(events))[:-1]
-        labels[row, :num_steps] = encoding.labels(EncodedExample(events))[1:]
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(labels))
+def _with_offsets(path: str) -> Iterator[tuple[int, bytes]]:
+    """(offset, payload) of each record of a shard."""
+    offset = 0
+    for record in shards.read_shard(path):
+        yield offset, record
+        offset += shards.HEADER_BYTES + len(record) + shards.FOOTER_BYTES
 
 
 class BatchStream:
@@ -108,41 +179,56 @@ class BatchStream:
     batches, which keeps padding low and the order random.
     """
 
-    def __init__(self, sequences: Sequence[Events], batch_size: int, seed: int) -> None:
-        self._sequences = sequences
+    def __init__(self, lengths: Sequence[int] | _Longs, batch_size: int, seed: int) -> None:
+        self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
-        self._epochs: dict[int, npt.NDArray[np.int64]] = {}
+        self._epochs: dict[int, _Longs] = {}
 
     def indices(self, step: int) -> list[int]:
         """Which examples make the batch of a step."""
         pool, within = divmod(step, _POOL_BATCHES)
         size = _POOL_BATCHES * self._batch_size
         drawn = [self._drawn(at) for at in range(pool * size, (pool + 1) * size)]
-        drawn.sort(key=lambda index: (len(self._sequences[index]), index))
+        drawn.sort(key=lambda index: (self._lengths[index], index))
         order = np.random.default_rng([self._seed, 1, pool]).permutation(_POOL_BATCHES)
         start = int(order[within]) * self._batch_size
         return drawn[start : start + self._batch_size]
 
-    def batch(self, step: int, encoding: MelodyModelEncoding) -> Batch:
-        """The batch of a step."""
-        return collate([self._sequences[index] for index in self.indices(step)], encoding)
-
     def _drawn(self, at: int) -> int:
         """The example at a position of the endless sequence of shuffled epochs."""
-        epoch, position = divmod(at, len(self._sequences))
+        epoch, position = divmod(at, len(self._lengths))
         if epoch not in self._epochs:
             generator = np.random.default_rng([self._seed, 0, epoch])
             if len(self._epochs) > 2 * _POOL_BATCHES * self._batch_size:
                 self._epochs.clear()
-            self._epochs[epoch] = generator.permutation(len(self._sequences))
+            self._epochs[epoch] = generator.permutation(len(self._lengths))
         return int(self._epochs[epoch][position])
 
 
-def eval_batches(
-    sequences: Sequence[Events], batch_size: int, encoding: MelodyModelEncoding
-) -> Iterator[Batch]:
-    """Every sequence once, by length."""
-    ordered = sorted(sequences, key=len)
-    for start in range(0, len(ordered), batch_size):
-        yield collate(ordered[start : start + batch_size], encoding)
+@dataclass(frozen=True)
+class Feeder:
+    """Makes batches of one encoding's examples.
+
+    Attributes:
+      encoding, feeding: how examples are fed.
+      genre_ids: of the genres of the indexes, as the model knows them.
+    """
+
+    encoding: Encoding
+    feeding: Feeding
+    genre_ids: tuple[int, ...] = (0,)
+
+    def batch(self, index: ExampleIndex, which: Sequence[int]) -> Batch:
+        """The batch of some examples of an index."""
+        genres = [self.genre_ids[index.genre[at]] for at in which]
+        return collate(index.read(which), self.encoding, self.feeding, genres)
+
+    def all_batches(self, index: ExampleIndex, batch_size: int, limit: int = 0) -> Iterator[Batch]:
+        """Every example once, by length; of more than `limit` batches some, spread evenly."""
+        order = np.lexsort((np.arange(len(index)), index.num_steps))
+        starts = list(range(0, len(order), batch_size))
+        if limit and len(starts) > limit:
+            starts = [starts[at * len(starts) // limit] for at in range(limit)]
+        for start in starts:
+            yield self.batch(index, order[start : start + batch_size].tolist())

@@ -1,19 +1,27 @@
-"""The training loop of every model: seeded, resumable, with held-out loss."""
+"""The training loop of every model: seeded, resumable, with held-out loss and the best weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch import Tensor, nn
+from torch.utils import _pytree
 
 from corpus.config import TrainConfig
-from corpus.encodings import Events, MelodyModelEncoding
-from trainers.data import PADDING, Batch, BatchStream, eval_batches
+from trainers import together
+from trainers.data import BatchStream, ExampleIndex, Feeder
+from trainers.features import Batch
+from trainers.hparams import COSINE, VARIABLE, Hparams
+from trainers.models.base import SequenceModel, State, nats, num_right
 
 Metrics = dict[str, float]
+
+_LAST_SHARE = 0.01  # of the learning rate, where it falls
 
 
 @dataclass(frozen=True)
@@ -33,21 +41,37 @@ class Progress:
       step: batches done.
       train_loss: exponential mean of the batches' losses.
       history: one entry an evaluation.
+      best_step: where the validation loss was lowest; 0 before the first evaluation.
+      num_stale: evaluations since then.
     """
 
     step: int = 0
     train_loss: float = 0.0
     history: list[Metrics] = field(default_factory=list)
+    best_step: int = 0
+    num_stale: int = 0
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest validation loss so far."""
+        losses = [e["validation_loss"] for e in self.history if "validation_loss" in e]
+        return min(losses, default=math.inf)
 
 
 class AdamState:
     """torch's Adam with its moments as named tensors, so that a checkpoint is safetensors."""
 
-    def __init__(self, model: nn.Module, learning_rate: float) -> None:
+    def __init__(self, model: nn.Module, hparams: Hparams) -> None:
         self._named = dict(model.named_parameters())
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+        kind = torch.optim.AdamW if hparams.weight_decay else torch.optim.Adam
+        self.optimizer = kind(
+            model.parameters(),
+            lr=hparams.learning_rate,
+            betas=(hparams.beta1, hparams.beta2),
+            weight_decay=hparams.weight_decay,
+        )
 
-    def tensors(self) -> dict[str, torch.Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         """Every moment and step counter."""
         return {
             f"adam.{key}.{name}": value
@@ -55,99 +79,233 @@ class AdamState:
             for key, value in self.optimizer.state[parameter].items()
         }
 
-    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts back what `tensors` gave."""
         for name, parameter in self._named.items():
-            self.optimizer.state[parameter] = {
-                key: tensors[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
-            }
+            if f"adam.step.{name}" in tensors:
+                self.optimizer.state[parameter] = {
+                    key: tensors[f"adam.{key}.{name}"].to(
+                        parameter.device if key != "step" else "cpu"
+                    )
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                }
+
+    def set_rate(self, rate: float) -> None:
+        """Sets the learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
 
-def clip_each(model: nn.Module, max_norm: float) -> None:
-    """Clips each variable's gradient to a norm of its own, as Magenta (tf_slim) does."""
+def learning_rate(hparams: Hparams, step: int, num_steps: int) -> float:
+    """The learning rate of a step."""
+    if hparams.schedule != COSINE:
+        return hparams.learning_rate
+    fall = 0.5 * (1.0 + math.cos(math.pi * min(step / num_steps, 1.0)))
+    return hparams.learning_rate * (_LAST_SHARE + (1.0 - _LAST_SHARE) * fall)
+
+
+def clip(model: nn.Module, max_norm: float, how: str) -> None:
+    """Shortens long gradients: of each variable, as Magenta (tf_slim) does, or of all together."""
+    if how != VARIABLE:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        return
     for parameter in model.parameters():
         if parameter.grad is not None:
             norm = parameter.grad.norm()
             parameter.grad.mul_(torch.clamp(max_norm / (norm + 1e-12), max=1.0))
 
 
-def batch_loss(model: nn.Module, batch: Batch) -> torch.Tensor:
-    """Mean cross entropy over the events that are not padding."""
-    logits = model(batch.inputs)
-    return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=PADDING)
+def pieces(batch: Batch, bptt: int) -> Iterator[Batch]:
+    """The batch in parts of so many steps; the whole for 0."""
+    num_steps = batch.labels.shape[1]
+    for first in range(0, num_steps, bptt or num_steps):
+        part = slice(first, first + (bptt or num_steps))
+        yield Batch(batch.features.part(part), batch.labels[:, part])
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how exactly is computed.
+
+    Attributes:
+      device: of the model.
+      is_bf16: whether forward passes run in bfloat16, where that is safe.
+    """
+
+    device: torch.device
+    is_bf16: bool
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Machine:
+        """What the configuration asks for.
+
+        Raises:
+          ValueError: an unknown word, or a device that is not there.
+        """
+        has_cuda = torch.cuda.is_available()
+        if config.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"train.device is auto, cpu or cuda, not {config.device!r}")
+        if config.device == "cuda" and not has_cuda:
+            raise ValueError("train.device is cuda, but torch sees no CUDA device here")
+        if config.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"train.precision is auto, bf16 or fp32, not {config.precision!r}")
+        device = "cuda" if has_cuda and config.device != "cpu" else "cpu"
+        is_fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return cls(
+            together.device_of(device), config.precision == "bf16" or
+            (config.precision == "auto" and bool(is_fast)),
+        )  # fmt: skip
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context of a forward pass while training."""
+        if not self.is_bf16:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def backward(model: SequenceModel, batch: Batch, hparams: Hparams, machine: Machine) -> float:
+    """Adds the gradients of a batch; returns its loss in nats per event.
+
+    A long batch is gone through in pieces of `hparams.bptt` steps whose state goes on, so that
+    memory does not grow with it. Over several processes the loss is that of all their rows.
+    """
+    total = together.total(batch.num_events, machine.device)
+    bptt = hparams.bptt if model.goes_on else 0
+    state: State = model.initial_state(len(batch.labels))
+    loss = 0.0
+    for piece in pieces(batch, bptt):
+        features, labels = piece.features.to(machine.device), piece.labels.to(machine.device)
+        with machine.autocast():
+            logits, state = model(features, state)
+            sum_of_nats = nats(logits, labels, model.class_sizes)
+            penalty = model.penalty()
+        objective = sum_of_nats / total
+        if penalty is not None:
+            objective = objective + penalty * (piece.num_events / total)
+        torch.autograd.backward(objective)
+        state = _pytree.tree_map(_detach, state)
+        loss += float(sum_of_nats.detach())
+    return together.sum_of(loss, machine.device) / total
+
+
+def _detach(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, sequences: Sequence[Events], batch_size: int, encoding: MelodyModelEncoding
+    model: SequenceModel, batches: Iterable[Batch], hparams: Hparams, machine: Machine
 ) -> Score | None:
-    """Loss and accuracy over held-out sequences; None where there are none."""
+    """Loss and accuracy over held-out examples in full precision; None where there are none."""
     model.eval()
     total, right, count = 0.0, 0, 0
-    for batch in eval_batches(sequences, batch_size, encoding):
-        logits = model(batch.inputs)
-        labels = batch.labels.flatten()
-        flat = logits.flatten(0, 1)
-        total += float(F.cross_entropy(flat, labels, ignore_index=PADDING, reduction="sum"))
-        kept = labels != PADDING
-        right += int((flat.argmax(1)[kept] == labels[kept]).sum())
-        count += int(kept.sum())
+    bptt = hparams.bptt if model.goes_on else 0
+    for batch in batches:
+        state: State = model.initial_state(len(batch.labels))
+        for piece in pieces(batch, bptt):
+            features, labels = piece.features.to(machine.device), piece.labels.to(machine.device)
+            logits, state = model(features, state)
+            total += float(nats(logits, labels, model.class_sizes))
+            right += num_right(logits, labels, model.class_sizes)
+        count += batch.num_events
     model.train()
     return Score(total / count, right / count, count) if count else None
 
 
-def fit(
-    model: nn.Module,
-    adam: AdamState,
-    progress: Progress,
-    train: Sequence[Events],
-    validation: Sequence[Events],
-    encoding: MelodyModelEncoding,
-    config: TrainConfig,
-    seed: int,
-    *,
-    on_step: Callable[[Progress, int], None],
-    on_checkpoint: Callable[[Progress], None],
-) -> None:
-    """Trains up to `config.num_steps`, from wherever `progress` stands.
+class Trainer:
+    """One training run: the model, its optimizer, where it stands, and its best weights so far."""
 
-    Args:
-      on_step: called after each batch with the number of events in it.
-      on_checkpoint: called when the state should be saved.
+    def __init__(
+        self,
+        model: SequenceModel,
+        hparams: Hparams,
+        config: TrainConfig,
+        feeder: Feeder,
+        machine: Machine,
+        seed: int,
+    ) -> None:
+        self.model, self.hparams, self.config = model.to(machine.device), hparams, config
+        self.feeder, self.machine, self.seed = feeder, machine, seed
+        self.adam = AdamState(model, hparams)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
 
-    Raises:
-      ValueError: the loss is no longer a number.
-    """
-    stream = BatchStream(train, config.batch_size, seed)
-    model.train()
-    while progress.step < config.num_steps:
+    def fit(
+        self,
+        train: ExampleIndex,
+        validation: ExampleIndex,
+        *,
+        on_step: Callable[[int], None],
+        on_checkpoint: Callable[[], None],
+    ) -> None:
+        """Trains to the last step, or until the validation loss has stopped falling.
+
+        Goes on from wherever `progress` stands. At the end the model has its best weights.
+
+        Args:
+          on_step: called after each batch with the number of events in it.
+          on_checkpoint: called when the state should be saved.
+
+        Raises:
+          ValueError: the loss is no longer a number.
+        """
+        config, now = self.config, self.progress
+        stream = BatchStream(train.num_steps, self.hparams.batch_size, self.seed)
+        self.model.train()
+        while now.step < config.num_steps and not self._is_over:
+            num_events = self._step(stream, train)
+            last = now.step == config.num_steps
+            if last or now.step % config.eval_every == 0:
+                self._evaluate(validation)
+            on_step(num_events)
+            if not last and now.step % config.checkpoint_every == 0:
+                on_checkpoint()
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    @property
+    def _is_over(self) -> bool:
+        return 0 < self.config.patience <= self.progress.num_stale
+
+    def _step(self, stream: BatchStream, train: ExampleIndex) -> int:
+        """One batch; returns how many events it had."""
+        now = self.progress
         # One seed a step: a resumed run drops out the same units as one never stopped.
-        torch.manual_seed((seed << 32) + progress.step)
-        batch = stream.batch(progress.step, encoding)
-        loss = batch_loss(model, batch)
-        adam.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        clip_each(model, config.clip_norm)
-        adam.optimizer.step()
-        value = float(loss.detach())
-        if value != value:
+        torch.manual_seed((self.seed << 32) + (together.rank() << 26) + now.step)
+        batch = self.feeder.batch(train, together.my_part(stream.indices(now.step)))
+        self.adam.set_rate(learning_rate(self.hparams, now.step, self.config.num_steps))
+        self.adam.optimizer.zero_grad()
+        loss = backward(self.model, batch, self.hparams, self.machine)
+        together.add_gradients(self.model)
+        if not math.isfinite(loss):
             raise ValueError(
-                f"the loss is no number after step {progress.step}; lower train.learning_rate "
-                f"(now {config.learning_rate:g})"
+                f"the loss is no number after step {now.step}; lower the learning_rate "
+                f"(now {self.hparams.learning_rate:g}) or clip_norm among the hyperparameters"
             )
-        progress.step += 1
-        weight = 0.1 if progress.step > 1 else 1.0
-        progress.train_loss += weight * (value - progress.train_loss)
-        last = progress.step == config.num_steps
-        if last or progress.step % config.eval_every == 0:
-            score = evaluate(model, validation, config.batch_size, encoding)
-            entry: Metrics = {"step": progress.step, "train_loss": progress.train_loss}
-            if score is not None:
-                entry |= {
-                    "validation_loss": score.loss,
-                    "validation_accuracy": score.accuracy,
+        clip(self.model, self.hparams.clip_norm, self.hparams.clip)
+        self.adam.optimizer.step()
+        now.step += 1
+        weight = 0.1 if now.step > 1 else 1.0
+        now.train_loss += weight * (loss - now.train_loss)
+        return batch.num_events
+
+    def score(self, index: ExampleIndex, limit: int = 0) -> Score | None:
+        """Loss and accuracy of the model as it is, over at most so many batches."""
+        batches = self.feeder.all_batches(index, self.hparams.batch_size, limit)
+        return evaluate(self.model, batches, self.hparams, self.machine)
+
+    def _evaluate(self, validation: ExampleIndex) -> None:
+        now = self.progress
+        entry: Metrics = {"step": now.step, "train_loss": now.train_loss}
+        score = self.score(validation, self.config.max_eval_batches)
+        if score is not None:
+            is_better = score.loss < now.best_loss
+            entry |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+            now.num_stale = 0 if is_better else now.num_stale + 1
+            if is_better:
+                now.best_step = now.step
+                self.best = {
+                    name: value.detach().cpu().clone()
+                    for name, value in self.model.state_dict().items()
                 }
-            progress.history.append(entry)
-        on_step(progress, int((batch.labels != PADDING).sum()))
-        if not last and progress.step % config.checkpoint_every == 0:
-            on_checkpoint(progress)
+        now.history.append(entry)

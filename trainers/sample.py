@@ -22,32 +22,11 @@ from corpus.encodings import (
 )
 from corpus.layout import Layout
 from corpus.records import StageReport
-from trainers import bundle
 from trainers.data import corpus_hash, example_genres
-from trainers.models import SequenceModel, make_model, require_model
-
-
-def load_model(path: str, encoding: MelodyModelEncoding) -> tuple[SequenceModel, bundle.BundleInfo]:
-    """A trained model, ready to sample.
-
-    Raises:
-      ValueError: no bundle, a damaged one, or one for another encoding.
-    """
-    tensors, info = bundle.load(path)
-    expected = (encoding.input_size, encoding.num_classes, encoding.version)
-    found = tuple(info.vocabulary.get(k) for k in ("input_size", "num_classes", "encoding_version"))
-    if info.encoding != encoding.name or found != expected:
-        raise bundle.BundleError(
-            f"{path} was trained on encoding {info.encoding} {found}, "
-            f"not on {encoding.name} {expected}; train it again"
-        )
-    model = make_model(info.train_config(), encoding)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise bundle.BundleError(f"{path} does not fit its own header: {error}") from error
-    model.eval()
-    return model, info
+from trainers.features import Features, rows_of
+from trainers.loading import load_model
+from trainers.models import require_model
+from trainers.models.base import SequenceModel
 
 
 @torch.no_grad()
@@ -68,10 +47,13 @@ def sample_events(
     start = min(len(primer), config.num_steps)
     sequences[:, :start] = primer[:start]
     state = model.initial_state(batch)
+    genre = torch.zeros(batch, dtype=torch.int64)
     for step in range(config.num_steps - 1):
         seen = sequences[:, : step + 1]
-        inputs = np.stack([encoding.inputs(EncodedExample(events))[-1] for events in seen])
-        logits, state = model.step(torch.from_numpy(inputs), state)
+        rows = [rows_of(encoding, EncodedExample(events)) for events in seen]
+        ids = torch.from_numpy(np.stack([of_ids[-1] for of_ids, _ in rows]))
+        vectors = torch.from_numpy(np.stack([of_vectors[-1] for _, of_vectors in rows]))
+        logits, state = model.step(Features(ids, vectors, genre), state)
         if step + 1 < start:
             continue
         shares = torch.softmax(logits / config.temperature, 1)
@@ -88,7 +70,7 @@ class Job:
         self.config = config
         self.genre = genre
         self.layout = Layout(config.data)
-        self.folder = self.layout.samples(config.train.model, genre)
+        self.folder = self.layout.samples(config.model_name, genre)
         self.encoding = open_melody_encoding(config.examples)
         self.model_hash = model_report.output_hash
         settings = [config.sample, config.seed, reports.versions("torch", "note-seq")]
@@ -102,8 +84,8 @@ class Job:
         """Samples, writes the MIDI files and the report."""
         started = time.monotonic()
         settings = self.config.sample
-        path = self.layout.bundle(self.config.train.model, self.genre)
-        model, info = load_model(path, self.encoding)
+        path = self.layout.bundle(self.config.model_name, self.genre)
+        model, _, info = load_model(path)
         if info.corpus_hash != corpus_hash(self.config, self.genre):
             raise ValueError(
                 f"{path} was trained on other examples than there are now; run `make train` again"
@@ -149,7 +131,7 @@ def trained_genres(config: Config) -> dict[str, StageReport]:
       ValueError: nothing has been trained.
     """
     require_model(config.train.model)
-    root = files.join(config.data, "models", config.train.model)
+    root = files.join(config.data, "models", config.model_name)
     known = example_genres(config)
     found: dict[str, StageReport] = {}
     for folder in files.list_folders(root):

@@ -1,269 +1,36 @@
 """`python -m trainers.train --genre metal`: trains one genre's model; one process, one thread.
 
-`--list` prints the genres that have training examples, a folder name a line, which is
-how `make train` starts one job a genre side by side.
+`--list` prints the jobs, a name a line, which is how `make train` starts them side by side;
+`--jobs` prints them as JSON lines for any scheduler; `--table` compares what has been trained.
+`--genre all` trains one model of all genres, which is told the genre.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 import sys
-import time
+from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any, cast
 
 import torch
-from torch import nn
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
-from corpus import command, files, names, reports, tables
+from corpus import command, names, reports
 from corpus.config import Config
-from corpus.encodings import Events, MelodyModelEncoding, open_melody_encoding
-from corpus.layout import Layout
+from corpus.encodings import open_encoding
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
-from trainers import bundle, engine
-from trainers.data import corpus_hash, example_genres, find_genre, read_examples
-from trainers.models import make_model, require_model
+from trainers import engine, sweep, together
+from trainers.data import ALL_GENRES, example_genres, find_genre
+from trainers.features import Feeding
+from trainers.job import Job
+from trainers.models import hparams_of, make_model
+from trainers.training import train
 
-_CHECKPOINT = "checkpoint.safetensors"
-_MIN_STEPS = 2  # a sequence needs one event to see and one to predict
-
-
-class Job:
-    """One genre's training: where it reads and writes, and what its bundle says."""
-
-    def __init__(self, config: Config, genre: str) -> None:
-        require_model(config.train.model)
-        self.config = config
-        self.genre = genre
-        self.encoding: MelodyModelEncoding = open_melody_encoding(config.examples)
-        self.layout = Layout(config.data)
-        self.folder = self.layout.model(config.train.model, genre)
-        self.bundle_path = self.layout.bundle(config.train.model, genre)
-        self.checkpoint_path = files.join(self.folder, _CHECKPOINT)
-        self.corpus_hash = corpus_hash(config, genre)
-        self.config_hash = reports.digest([config.train, config.seed, self.versions()])
-
-    def versions(self) -> dict[str, str]:
-        """Versions of what shapes the weights."""
-        return reports.versions("torch", "numpy")
-
-    def done(self) -> StageReport | None:
-        """The report of an earlier run that did exactly this."""
-        return reports.done(
-            self.folder, self.config_hash, self.corpus_hash, force=self.config.force
-        )
-
-    def read(self, split: str) -> list[Events]:
-        """The split's examples that have something to predict."""
-        found = read_examples(self.config, self.genre, split)
-        return [events for events in found if len(events) >= _MIN_STEPS]
-
-    def info(self, progress: engine.Progress, metrics: dict[str, object]) -> bundle.BundleInfo:
-        """The bundle's header."""
-        return bundle.BundleInfo(
-            model=self.config.train.model,
-            encoding=self.encoding.name,
-            vocabulary={
-                "input_size": self.encoding.input_size,
-                "num_classes": self.encoding.num_classes,
-                "num_events": self.encoding.num_events,
-                "encoding_version": self.encoding.version,
-            },
-            train=cast(dict[str, Any], tables.plain(self.config.train)),
-            genre=self.genre,
-            corpus_hash=self.corpus_hash,
-            seed=self.config.seed,
-            step=progress.step,
-            metrics=metrics,
-            versions=self.versions(),
-        )
-
-    def save_checkpoint(
-        self, model: nn.Module, adam: engine.AdamState, progress: engine.Progress
-    ) -> None:
-        """Writes everything that a killed run needs to go on as if nothing had happened."""
-        state = {"train_loss": progress.train_loss, "history": progress.history}
-        tensors = {**model.state_dict(), **adam.tensors()}
-        bundle.save(self.checkpoint_path, tensors, self.info(progress, dict(state)))
-
-    def resume(self, model: nn.Module, adam: engine.AdamState) -> engine.Progress:
-        """Where a killed run of exactly this job stopped; the beginning if there is none."""
-        if not files.exists(self.checkpoint_path):
-            return engine.Progress()
-        try:
-            tensors, info = bundle.load(self.checkpoint_path)
-        except bundle.BundleError:
-            return engine.Progress()
-        if info != self.info(engine.Progress(step=info.step), info.metrics):
-            return engine.Progress()
-        model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("adam.")})
-        adam.load(tensors)
-        return engine.Progress(info.step, info.metrics["train_loss"], info.metrics["history"])
+_VARIANT = "~"  # between the genre and the number of a variant in the name of a job
 
 
-class _Watcher:
-    """Shows a training while it runs: TensorBoard scalars, and a bar where somebody looks."""
-
-    def __init__(self, job: Job, progress: engine.Progress) -> None:
-        self._board = SummaryWriter(job.folder, purge_step=progress.step + 1)
-        self._bar = tqdm(
-            total=job.config.train.num_steps,
-            initial=progress.step,
-            desc=f"train {job.genre}",
-            unit="step",
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        )
-        self._started = time.monotonic()
-        self._num_events = 0
-        self._num_logged = len(progress.history)
-
-    def __enter__(self) -> _Watcher:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-        self._board.close()
-
-    def on_step(self, now: engine.Progress, num_events: int) -> None:
-        """Logs a batch, and the evaluation if there was one."""
-        self._num_events += num_events
-        self._board.add_scalar("loss/train", now.train_loss, now.step)
-        for entry in now.history[self._num_logged :]:
-            for name in ("loss", "accuracy"):
-                if f"validation_{name}" in entry:
-                    self._board.add_scalar(
-                        f"{name}/validation", entry[f"validation_{name}"], now.step
-                    )
-        self._num_logged = len(now.history)
-        rate = self._num_events / (time.monotonic() - self._started)
-        self._bar.set_postfix(loss=f"{now.train_loss:.3f}", tokens=f"{rate:,.0f}/s")
-        self._bar.update()
-
-
-def _too_few(job: Job, train: Sequence[Events], validation: Sequence[Events]) -> list[str]:
-    """What a user should know before the training starts; raises if there is nothing to learn."""
-    counts = example_genres(job.config)[job.genre]
-    if not train:
-        raise ValueError(
-            f"{job.genre}: no training example (train {counts[TRAIN]}, validation "
-            f"{counts[VALIDATION]}, test {counts[TEST]}); see rejections.jsonl of the examples"
-        )
-    unused = counts[TRAIN] - len(train) + counts[VALIDATION] - len(validation)
-    notes = []
-    if unused:
-        notes.append(f"{unused} examples of one event are left out: nothing to predict in them")
-    if len(train) < job.config.train.batch_size:
-        notes.append(
-            f"{len(train)} training examples are fewer than a batch of "
-            f"{job.config.train.batch_size}: expect the model to learn them by heart"
-        )
-    if not validation:
-        notes.append("no validation example: no held-out loss, overfitting cannot be seen")
-    return notes
-
-
-def _describe(history: Sequence[engine.Metrics]) -> list[str]:
-    """Names overfitting where the held-out loss says so."""
-    losses = [entry["validation_loss"] for entry in history if "validation_loss" in entry]
-    if len(losses) > 1 and losses[-1] > min(losses) * 1.02:
-        at = next(int(e["step"]) for e in history if e.get("validation_loss") == min(losses))
-        return [
-            f"overfitting: the validation loss was {min(losses):.3f} at step {at} "
-            f"and is {losses[-1]:.3f} now"
-        ]
-    return []
-
-
-def train(job: Job) -> StageReport:
-    """Trains the job's model, from its checkpoint if a run was killed, and writes the bundle.
-
-    Raises:
-      ValueError: there is nothing to train on, or the training diverged.
-    """
-    started = time.monotonic()
-    settings = job.config.train
-    train_set, validation = job.read(TRAIN), job.read(VALIDATION)
-    notes = _too_few(job, train_set, validation)
-    for note in notes:
-        print(f"{job.genre}: {note}", file=sys.stderr)
-    torch.manual_seed(job.config.seed)
-    model = make_model(settings, job.encoding)
-    adam = engine.AdamState(model, settings.learning_rate)
-    progress = engine.Progress() if job.config.force else job.resume(model, adam)
-    _clear(job.folder, resumed=progress.step > 0)
-    with _Watcher(job, progress) as watcher:
-        engine.fit(
-            model,
-            adam,
-            progress,
-            train_set,
-            validation,
-            job.encoding,
-            settings,
-            job.config.seed,
-            on_step=watcher.on_step,
-            on_checkpoint=lambda now: job.save_checkpoint(model, adam, now),
-        )
-    return _finish(job, model, progress, notes, started, len(train_set), len(validation))
-
-
-def _finish(
-    job: Job,
-    model: nn.Module,
-    progress: engine.Progress,
-    notes: Sequence[str],
-    started: float,
-    num_train: int,
-    num_validation: int,
-) -> StageReport:
-    test = job.read(TEST)
-    score = engine.evaluate(model, test, job.config.train.batch_size, job.encoding)
-    metrics: dict[str, object] = {
-        **progress.history[-1],
-        "test_loss": score.loss if score else None,
-        "test_accuracy": score.accuracy if score else None,
-        "num_train": num_train,
-        "num_validation": num_validation,
-        "num_test": len(test),
-        "history": progress.history,
-    }
-    bundle.save(job.bundle_path, model.state_dict(), job.info(progress, metrics))
-    if files.exists(job.checkpoint_path):
-        files.delete(job.checkpoint_path)
-    report = StageReport(
-        stage="train",
-        unit="genres",
-        config_hash=job.config_hash,
-        input_hash=job.corpus_hash,
-        versions=job.versions(),
-        inputs=1,
-        outputs=1,
-        rejected={},
-        seconds=round(time.monotonic() - started, 3),
-        files={job.bundle_path.rpartition("/")[2]: files.sha256_of(job.bundle_path)},
-        details={
-            "genre": job.genre,
-            "metrics": metrics,
-            "notes": [*notes, *_describe(progress.history)],
-        },
-    )
-    reports.write(job.folder, report)
-    return report
-
-
-def _clear(folder: str, *, resumed: bool) -> None:
-    """Removes an earlier run's files; of a run that goes on, what a kill left half-written."""
-    if not resumed:
-        reports.clear(folder)
-    for name in files.list_names(folder):
-        log = name.startswith("events.out.tfevents.") and not resumed
-        if log or reports.is_temporary(name):
-            files.delete(files.join(folder, name))
-
-
-def announce(report: StageReport, *, skipped: bool) -> None:
+def announce(job: Job, report: StageReport, *, skipped: bool) -> None:
     """A training's last words."""
     metrics = report.details["metrics"]
     assert isinstance(metrics, dict)
@@ -273,47 +40,93 @@ def announce(report: StageReport, *, skipped: bool) -> None:
         if (value := metrics.get(f"{split}_loss")) is not None
     )
     state = "already done" if skipped else f"done in {report.seconds:.1f} s"
-    print(f"train {report.details['genre']}: {state}: {metrics['step']:g} steps, loss {losses}")
+    print(f"train {job.label}: {state}: {metrics['steps']:g} steps, loss {losses}")
     for note in command.notes(report):
         print(f"  note: {note}")
 
 
+def _job(config: Config, name: str, text: str) -> Job:
+    """The job of a name that `--list` prints."""
+    genre, _, number = name.partition(_VARIANT)
+    variants = sweep.variants(text)
+    if number and not (number.isdigit() and int(number) < len(variants)):
+        raise ValueError(f"{name!r} is no job of the sweep {text!r}, see --list")
+    return Job(config, find_genre(config, genre), variants[int(number)] if number else None)
+
+
 def main(argv: Sequence[str]) -> int:
     """Trains one genre's model; returns the exit code."""
-    parser = command.parser("trainers.train", (__doc__ or "").strip())
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--genre", help="genre to train, by name or folder (default: none)")
-    what.add_argument(
-        "--list", action="store_true", help="print the genres to train (default: train one)"
-    )
-    what.add_argument(
-        "--check",
-        action="store_true",
-        help="only check the settings of model and primer (default: train)",
-    )
-    arguments = parser.parse_args(argv)
+    arguments = _parse(argv)
     config = command.load_config(arguments)
+    if arguments.hparams:
+        changed = ",".join(t for t in (config.train.hparams, arguments.hparams) if t)
+        config = dataclasses.replace(
+            config, train=dataclasses.replace(config.train, hparams=changed)
+        )
     if arguments.check:
-        _check(config)
-        return 0
-    if arguments.list:
-        return _list(config)
-    torch.set_num_threads(1)
-    job = Job(config, find_genre(config, arguments.genre))
-    report = job.done()
-    skipped = report is not None
-    announce(report or train(job), skipped=skipped)
+        _check(config, arguments.sweep)
+    elif arguments.list:
+        print("\n".join(_names(config, arguments.sweep)))
+    elif arguments.jobs:
+        _print_jobs(config, arguments.sweep, argv)
+    elif arguments.table:
+        _print_table(config, arguments.sweep)
+    else:
+        _train(config, arguments.genre, arguments.sweep)
     return 0
 
 
-def _check(config: Config) -> None:
+def _parse(argv: Sequence[str]) -> Namespace:
+    parser = command.parser("trainers.train", (__doc__ or "").strip())
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--genre", help="genre to train, by name or folder, or `all` (default: none)")
+    flags = {
+        "--list": "print the names of the jobs (default: train one)",
+        "--jobs": "print the jobs as JSON lines (default: train one)",
+        "--table": "print what has been trained (default: train one)",
+        "--check": "only check the settings (default: train one)",
+    }
+    for flag, words in flags.items():
+        what.add_argument(flag, action="store_true", help=words)
+    parser.add_argument(
+        "--hparams",
+        default="",
+        help="hyperparameters: batch_size=64,rnn_layer_sizes=[64,64] or "
+        "{'batch_size':64,'rnn_layer_sizes':[64,64]} (default: the model's own)",
+    )
+    parser.add_argument(
+        "--sweep",
+        default="",
+        help='settings to compare: "rnn_layer_sizes=[64,64],[128,128] dropout=0,0.5" '
+        "(default: none)",
+    )
+    return parser.parse_args(argv)
+
+
+def _train(config: Config, name: str, text: str) -> None:
+    torch.set_num_threads(1)
+    machine = engine.Machine.of(config.train)
+    with together.joined(machine.device.type):
+        job = _job(config, name, text)
+        report = job.done()
+        skipped = report is not None
+        report = report or train(job)
+        if together.rank() == 0:
+            announce(job, report, skipped=skipped)
+
+
+def _check(config: Config, text: str) -> None:
     """Raises ValueError for settings that training or sampling would stumble over."""
-    encoding = open_melody_encoding(config.examples)
-    make_model(config.train, encoding)
-    encoding.primer(config.sample.primer_melody)
+    hparams = hparams_of(config.train.model, config.train.hparams)
+    engine.Machine.of(config.train)
+    with torch.device("meta"):
+        feeding = Feeding.of(open_encoding(config.examples))
+        for changes in [variant.hparams for variant in sweep.variants(text)] or [""]:
+            make_model(config.train.model, feeding, hparams.changed(changes))
 
 
-def _list(config: Config) -> int:
+def _names(config: Config, text: str) -> list[str]:
+    """The names of all jobs; of the model of all genres, if the others begin with it, none."""
     counts = example_genres(config)
     trainable = [genre for genre, by_split in counts.items() if by_split[TRAIN]]
     for genre in counts:
@@ -321,8 +134,64 @@ def _list(config: Config) -> int:
             print(f"train {genre}: left out, it has no training example", file=sys.stderr)
     if not trainable:
         raise ValueError("no genre has a training example; see the examples' rejections.jsonl")
-    print("\n".join(names.slug(genre) for genre in trainable))
-    return 0
+    variants = sweep.variants(text)
+    numbers = [f"{_VARIANT}{variant.index}" for variant in variants] or [""]
+    return [names.slug(genre) + number for genre in trainable for number in numbers]
+
+
+def _print_jobs(config: Config, text: str, argv: Sequence[str]) -> None:
+    counts = {names.slug(genre): (genre, c) for genre, c in example_genres(config).items()}
+    passed_on = [argument for argument in argv if argument != "--jobs"]
+    for name in _names(config, text):
+        genre, splits = counts[name.partition(_VARIANT)[0]]
+        job = {
+            "job": name,
+            "genre": genre,
+            "model": config.train.model,
+            "encoding": config.examples.encoding,
+            "examples": splits,
+            "command": ["python", "-m", "trainers.train", "--genre", name, *passed_on],
+        }
+        print(json.dumps(job, ensure_ascii=False))
+
+
+def _print_table(config: Config, text: str) -> None:
+    """What has been trained, a line each, the lowest validation loss of a genre first."""
+    rows = []
+    wanted = [*_names(config, text)]
+    if not text:
+        wanted.insert(0, ALL_GENRES)
+    for name in wanted:
+        job = _job(config, name, text)
+        report = reports.read(job.folder)
+        if report is not None:
+            rows.append(_row(job, report))
+    if not rows:
+        raise ValueError("nothing has been trained yet; run `make train` first")
+    rows.sort(key=lambda row: (row[0], row[1]))
+    print(command.table([dict(zip(_COLUMNS, row[2], strict=True)) for row in rows], _COLUMNS))
+
+
+_COLUMNS = (
+    "genre", "variant", "examples", "steps", "train", "validation", "test", "accuracy", "seconds",
+)  # fmt: skip
+
+
+def _row(job: Job, report: StageReport) -> tuple[str, float, list[str]]:
+    metrics = report.details["metrics"]
+    assert isinstance(metrics, dict)
+
+    def shown(key: str) -> str:
+        return "-" if metrics.get(key) is None else f"{metrics[key]:.3f}"
+
+    validation = metrics["validation_loss"]
+    counts = "/".join(f"{metrics[f'num_{split}']:,}" for split in (TRAIN, VALIDATION, TEST))
+    cells = [
+        job.genre, job.variant.words if job.variant else "-", counts, f"{metrics['steps']:,}",
+        *(shown(f"{split}_loss") for split in (TRAIN, VALIDATION, TEST)),
+        shown("test_accuracy"), f"{report.seconds:.1f}",
+    ]  # fmt: skip
+    return job.genre, math.inf if validation is None else validation, cells
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def _counts(config: Config) -> dict[str, dict[str, int]]:
 
 def _current_jobs(config: Config, folder: str) -> list[StageReport]:
     """The jobs of the genres that the examples stage has now; others are left from earlier."""
-    jobs = _job_reports(files.join(config.data, folder, config.train.model))
+    jobs = _job_reports(files.join(config.data, folder, config.model_name))
     return [job for job in jobs if job.details.get("genre") in _counts(config)]
 
 
@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     if files.exists(picture):
         print(f"picture: {picture}")
     for job in _current_jobs(config, "samples"):
-        print(f"samples: {place.samples(config.train.model, str(job.details['genre']))}")
+        print(f"samples: {place.samples(config.model_name, str(job.details['genre']))}")
     return 0 if all(report.adds_up for report in found) else 1
 
 

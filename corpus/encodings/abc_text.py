@@ -64,6 +64,7 @@ class AbcTextEncoding:
     num_events = _NUM_CHARACTERS
     num_classes = _NUM_CHARACTERS
     input_size = _NUM_CHARACTERS
+    feeds_events = True
     reasons: tuple[str, ...] = (
         *tempo_grid.REASONS,
         "polyphonic",

@@ -27,6 +27,10 @@ class Encoding(Protocol):
       num_classes: labels that a model predicts are 0 <= label < num_classes.
       input_size: length of a model's input vector at one step.
       reasons: why a piece gives nothing, from the earliest cause to the latest.
+
+    Where `inputs` are the event one-hot, and perhaps more, an encoding may say so with
+    `feeds_events = True`; then models embed the class instead. If there is more, `beside_size` is
+    its length and `beside(example)` gives it, float32 of shape [num_steps, beside_size].
     """
 
     name: str

@@ -55,6 +55,7 @@ class DeepSymphonyEncoding:
     version = "1"
     num_events = NUM_EVENTS
     num_classes = NUM_EVENTS
+    feeds_events = True
     reasons: tuple[str, ...] = ("unusable_meter", "too_long", "no_notes")
 
     def __init__(self, *, conditioned: bool = True, max_steps: int = 1024) -> None:
@@ -70,7 +71,8 @@ class DeepSymphonyEncoding:
         tempo_grid.check_max_steps(max_steps)
         self._conditioned = conditioned
         self._max_steps = max_steps
-        self.input_size = NUM_EVENTS + CONDITION_SIZE * conditioned
+        self.beside_size = CONDITION_SIZE * conditioned
+        self.input_size = NUM_EVENTS + self.beside_size
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """The parts of a piece; conditions look beyond the ends of a part, as windows do."""
@@ -101,12 +103,15 @@ class DeepSymphonyEncoding:
 
         The last event has no next one and its own condition, which no model is asked about.
         """
-        rows = tempo_grid.one_hot(example.events, NUM_EVENTS)
+        return np.hstack([tempo_grid.one_hot(example.events, NUM_EVENTS), self.beside(example)])
+
+    def beside(self, example: EncodedExample) -> _Vectors:
+        """What inputs have beside the event, shape [num_steps, 0 or 32]."""
         if not self._conditioned:
-            return rows
+            return np.zeros((len(example.events), 0), np.float32)
         condition = example.controls["condition"]
-        told: _Vectors = np.hstack([rows, np.concatenate([condition[1:], condition[-1:]])])
-        return told
+        following: _Vectors = np.concatenate([condition[1:], condition[-1:]])
+        return following
 
     def labels(self, example: EncodedExample) -> _Longs:
         """Shape [num_steps]: the events."""

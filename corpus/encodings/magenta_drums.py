@@ -57,6 +57,8 @@ class DrumsEncoding:
     )
     steps_per_quarter: int = 4
     types: Sequence[Sequence[int]]
+    feeds_events = True
+    beside_size = 0
 
     def __init__(
         self,
@@ -160,12 +162,19 @@ class DrumKitEncoding(DrumsEncoding):
 
     name = "drum_kit"
     num_events = num_classes = 1 << len(_KIT)
-    input_size = num_events + _COUNTER_BITS
+    beside_size = _COUNTER_BITS
+    input_size = num_events + beside_size
     types = tuple(tuple(pitches) for pitches in _KIT)
 
     def inputs(self, example: EncodedExample) -> Vectors:
         """Inputs, shape [num_steps, 518]: one-hot event, the next step's bits as 1 and -1."""
         return melody_vectors.lookback_inputs(example.events, self.num_events, (), _COUNTER_BITS)
+
+    def beside(self, example: EncodedExample) -> Vectors:
+        """What inputs have beside the event, shape [num_steps, 6]."""
+        return melody_vectors.lookback_inputs(
+            np.zeros_like(example.events), 1, (), _COUNTER_BITS
+        )[:, 1:]
 
 
 @njit()

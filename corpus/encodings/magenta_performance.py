@@ -165,7 +165,8 @@ class PerformanceEncoding:
         )
         self.num_events = self.num_classes = self._vocabulary.num_events
         self._table = input_table(configuration.inputs, bins)
-        self.input_size = configuration.control_size + (
+        self.beside_size = configuration.control_size
+        self.input_size = self.beside_size + (
             sum(self.num_events) if isinstance(self.num_events, tuple) else self._table.shape[1]
         )
         self._cut = Cut(window_seconds, steps_per_second, bins, full)
@@ -277,23 +278,30 @@ class PerformanceEncoding:
             seen = self._table[example.events]
         if not self._configuration.controls:
             return seen
-        following = np.minimum(np.arange(1, len(seen) + 1), len(seen) - 1)
-        inputs = np.zeros((len(seen), self.input_size), np.float32)
-        size = self._configuration.control_size
-        inputs[:, size:] = seen
+        return np.concatenate([self.beside(example), seen], axis=1)
+
+    @property
+    def feeds_events(self) -> bool:
+        """Whether inputs are what is beside an event, and the event one-hot."""
+        return self._configuration.inputs != MODULO
+
+    def beside(self, example: EncodedExample) -> npt.NDArray[np.float32]:
+        """What is told of the next event, shape [num_steps, control_size]; see `inputs`."""
+        num_steps = len(example.events)
+        following = np.minimum(np.arange(1, num_steps + 1), num_steps - 1)
+        rows = np.zeros((num_steps, self._configuration.control_size), np.float32)
         column = 0
         if self._configuration.is_optional:
-            inputs[:, 0] = example.controls[IS_OFF][following]
+            rows[:, 0] = example.controls[IS_OFF][following]
             column = 1
         if DENSITY in self._configuration.controls:
-            rows = np.arange(len(seen))
-            inputs[rows, column + example.controls[DENSITY][following]] = 1.0
+            rows[np.arange(num_steps), column + example.controls[DENSITY][following]] = 1.0
             column += NUM_DENSITY_BINS
         if HISTOGRAM in self._configuration.controls:
-            inputs[:, column:size] = example.controls[HISTOGRAM][following]
+            rows[:, column:] = example.controls[HISTOGRAM][following]
         if self._configuration.is_optional:
-            inputs[inputs[:, 0] == 1.0, 1:size] = 0.0
-        return inputs
+            rows[rows[:, 0] == 1.0, 1:] = 0.0
+        return rows
 
     def labels(self, example: EncodedExample) -> Longs:
         """The label of each event, shape [num_steps], or [num_steps, 6]: its classes."""

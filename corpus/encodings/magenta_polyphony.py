@@ -55,6 +55,7 @@ class PolyphonyEncoding(OneProgramEncoding):
     num_events = NUM_CLASSES
     num_classes = NUM_CLASSES
     input_size = NUM_CLASSES
+    feeds_events = True
     reasons: tuple[str, ...] = (*REASONS, "too_short", "too_many_events")
 
     def __init__(

@@ -38,6 +38,7 @@ class NotewiseEncoding:
     """Note-wise text, for one player or two."""
 
     version = "1"
+    feeds_events = True
     reasons: tuple[str, ...] = (*tempo_grid.REASONS, "not_chamber", "out_of_range")
 
     def __init__(

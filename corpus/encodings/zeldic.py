@@ -43,6 +43,7 @@ class ZeldicEncoding:
     num_events = _NUM_EVENTS
     num_classes = _NUM_EVENTS
     input_size = _NUM_EVENTS
+    feeds_events = True
     reasons: tuple[str, ...] = (*tempo_grid.REASONS, "silent")
 
     def __init__(

@@ -1,51 +1,118 @@
-"""The models, one file each."""
+"""The models: a name, the network behind it, its hyperparameters, and what it reads."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import cast
 
-import torch
-
-from corpus.config import TrainConfig
-from corpus.encodings import MelodyModelEncoding
-from trainers.models.attention_rnn import AttentionRnn
-
-State = Any
+from corpus.config import MODEL_ENCODINGS
+from trainers.features import Feeding
+from trainers.hparams import GLOBAL, Hparams
+from trainers.models.base import SequenceModel
 
 
-class SequenceModel(Protocol):
-    """What the training loop and the sampler ask of a model (an nn.Module)."""
+@dataclass(frozen=True)
+class Entry:
+    """A model.
 
-    encoding: str
+    Attributes:
+      hparams: its defaults.
+      module, maker: the network, below trainers.models.
+      encodings: what else than its own encoding it reads; "*" is any.
+    """
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits [batch, num_steps, num_classes] of inputs [batch, num_steps, input_size]."""
+    hparams: Hparams
+    module: str = "event_rnn"
+    maker: str = "EventRnn"
+    encodings: tuple[str, ...] = ()
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state before the first step."""
-
-    def step(self, inputs: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """Logits [batch, num_classes] of one step's inputs [batch, input_size], next state."""
-
-
-# name -> (config, input size, number of classes) -> model
-MODELS: dict[str, Callable[[TrainConfig, int, int], AttentionRnn]] = {"attention_rnn": AttentionRnn}
+    def reads(self, model: str, encoding: str) -> bool:
+        """Whether the model of that name reads an encoding."""
+        own = MODEL_ENCODINGS.get(model, model)
+        return encoding == own or encoding in self.encodings or "*" in self.encodings
 
 
-def make_model(config: TrainConfig, encoding: MelodyModelEncoding) -> AttentionRnn:
-    """The model that the configuration names, freshly initialised from torch's seed.
+def _lstm(*sizes: int, batch: int = 128, keep: float = 0.5, **more: object) -> Entry:
+    hparams = Hparams(batch_size=batch, rnn_layer_sizes=sizes, dropout_keep_prob=keep)
+    known = {"attn_length", "clip_norm", "embedding_size", "learning_rate", "bptt"}
+    assert known.issuperset(more)
+    return Entry(Hparams(**{**vars(hparams), **more}))
+
+
+# Magenta 2.1.4's default_configs: layers, batch, keep, attention, clip. Dynamics and their kin are
+# three layers of 512, batch 64, nothing dropped out. Our embedding takes the place of one-hot.
+_PERFORMANCE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=512)
+_MODULO = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0)
+_NOTE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=128)
+
+MODELS: dict[str, Entry] = {
+    "basic_rnn": _lstm(128, 128),
+    "mono_rnn": _lstm(128, 128),
+    "lookback_rnn": _lstm(128, 128),
+    "attention_rnn": _lstm(128, 128, attn_length=40, clip_norm=3.0),
+    "one_drum": _lstm(128, 128),
+    "drum_kit": _lstm(256, 256, 256, attn_length=32, clip_norm=3.0),
+    "basic_improv": _lstm(64, 64),
+    "attention_improv": _lstm(128, 128, 128, attn_length=40, clip_norm=3.0),
+    "chord_pitches_improv": _lstm(256, 256, 256, clip_norm=3.0),
+    "performance": _PERFORMANCE,
+    "performance_with_dynamics": _PERFORMANCE,
+    "performance_with_dynamics_compact": _PERFORMANCE,
+    "performance_with_dynamics_and_modulo_encoding": _MODULO,
+    "performance_with_dynamics_and_note_encoding": _NOTE,
+    "density_conditioned_performance_with_dynamics": _PERFORMANCE,
+    "pitch_conditioned_performance_with_dynamics": _PERFORMANCE,
+    "multiconditioned_performance_with_dynamics": _PERFORMANCE,
+    "optional_multiconditioned_performance_with_dynamics": _PERFORMANCE,
+    "polyphony": _lstm(256, 256, 256, batch=64, embedding_size=256),
+    # creative-prediction's notebook: 2 layers of 256, events embedded in 256 numbers.
+    "zeldic": _lstm(256, 256, batch=64, keep=1.0, embedding_size=256),
+    # DeepSymphony: 3 layers of 512. Any text or events; see CONTRIBUTING.md.
+    "char_rnn": Entry(
+        Hparams(
+            batch_size=64, rnn_layer_sizes=(512, 512, 512), embedding_size=512,
+            dropout_keep_prob=0.8, clip_norm=1.0, clip=GLOBAL, bptt=256,
+        ),
+        encodings=("*",),
+    ),
+    "conditional_char_rnn": Entry(
+        Hparams(
+            batch_size=64, rnn_layer_sizes=(512, 512, 512), embedding_size=512,
+            dropout_keep_prob=0.8, clip_norm=1.0, clip=GLOBAL, bptt=256,
+        )
+    ),
+}  # fmt: skip
+
+
+def hparams_of(model: str, changes: str = "") -> Hparams:
+    """A model's hyperparameters, with a user's changes.
+
+    Raises:
+      ValueError: there is no such model, or the changes cannot be read.
+    """
+    require_model(model)
+    return MODELS[model].hparams.changed(changes)
+
+
+def make_model(model: str, feeding: Feeding, hparams: Hparams) -> SequenceModel:
+    """A model, freshly initialised from torch's seed.
 
     Raises:
       ValueError: there is no such model, or it reads another encoding.
     """
-    require_model(config.model)
-    model = MODELS[config.model](config, encoding.input_size, encoding.num_classes)
-    if model.encoding != encoding.name:
+    require_model(model)
+    entry = MODELS[model]
+    if not entry.reads(model, feeding.encoding):
+        own = MODEL_ENCODINGS.get(model, model)
         raise ValueError(
-            f"model {config.model} reads the encoding {model.encoding}, not {encoding.name}"
+            f"model {model} reads the encoding {own}, not {feeding.encoding}; "
+            f"leave ENCODING out, or take a model that reads any, as char_rnn"
         )
-    return model
+    module = importlib.import_module(f"trainers.models.{entry.module}")
+    maker = cast(Callable[[Feeding, Hparams], SequenceModel], getattr(module, entry.maker))
+    return maker(feeding, hparams)
 
 
 def require_model(name: str) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-FORGET_BIAS = 1.0
+from trainers.models.base import FORGET_BIAS
 
 
 class Weights(NamedTuple):

@@ -1,4 +1,4 @@
-"""Magenta's attention_rnn: LSTM layers, the first of which attends to its own last outputs.
+"""A layer that attends to its own last outputs: the first one of Magenta's attention models.
 
 The cell is TensorFlow 1's AttentionCellWrapper around BasicLSTMCell, as Magenta's
 events_rnn_graph builds it:
@@ -9,21 +9,19 @@ events_rnn_graph builds it:
     a   = sum_k softmax(s)_k o_k             zeros before the first
     o   = W2 [h, a] + b2
 
-Each layer's output is dropped out while training. Initialisation is Glorot uniform
-with zero biases, TensorFlow's default.
+Initialisation is Glorot uniform with zero biases, TensorFlow's default.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from corpus.config import TrainConfig
-from trainers.models.attention_scan import FORGET_BIAS, Weights, attention_scan
+from trainers.models.attention_scan import Weights, attention_scan
+from trainers.models.base import FORGET_BIAS, glorot
 
 
 class AttentionState(NamedTuple):
@@ -36,19 +34,6 @@ class AttentionState(NamedTuple):
     features: Tensor
 
 
-class RnnState(NamedTuple):
-    """State of the whole model: the attention layer, and (h, c) of each plain layer."""
-
-    first: AttentionState
-    rest: tuple[tuple[Tensor, Tensor], ...]
-
-
-def _glorot(*shape: int) -> nn.Parameter:
-    fan_in, fan_out = (shape[0], shape[-1])
-    limit = math.sqrt(6.0 / (fan_in + fan_out))
-    return nn.Parameter(torch.empty(*shape).uniform_(-limit, limit))
-
-
 class AttentionLstm(nn.Module):
     """One LSTM layer that attends to its own last `attn_length` outputs."""
 
@@ -56,15 +41,15 @@ class AttentionLstm(nn.Module):
         super().__init__()
         self.num_units = num_units
         self.attn_length = attn_length
-        self.input_kernel = _glorot(input_size + num_units, input_size)  # W1
+        self.input_kernel = glorot(input_size + num_units, input_size)  # W1
         self.input_bias = nn.Parameter(torch.zeros(input_size))
-        self.lstm_kernel = _glorot(input_size + num_units, 4 * num_units)
+        self.lstm_kernel = glorot(input_size + num_units, 4 * num_units)
         self.lstm_bias = nn.Parameter(torch.zeros(4 * num_units))
-        self.query_kernel = _glorot(2 * num_units, num_units)  # W3
+        self.query_kernel = glorot(2 * num_units, num_units)  # W3
         self.query_bias = nn.Parameter(torch.zeros(num_units))
-        self.feature_kernel = _glorot(num_units, num_units)  # K
-        self.score_vector = _glorot(num_units)  # v
-        self.output_kernel = _glorot(2 * num_units, num_units)  # W2
+        self.feature_kernel = glorot(num_units, num_units)  # K
+        self.score_vector = glorot(num_units)  # v
+        self.output_kernel = glorot(2 * num_units, num_units)  # W2
         self.output_bias = nn.Parameter(torch.zeros(num_units))
 
     def initial_state(self, batch_size: int) -> AttentionState:
@@ -86,7 +71,11 @@ class AttentionLstm(nn.Module):
         return inputs @ (x_kernel @ in_kernel) + bias, state_kernel
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [B, T, n] of inputs [B, T, input_size], from a zero state."""
+        """Outputs [B, T, n] of inputs [B, T, input_size], from a zero state, in full precision."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self._scan(inputs.to(self.lstm_bias.dtype))
+
+    def _scan(self, inputs: Tensor) -> Tensor:
         gates_of_inputs, state_kernel = self._gates_of_inputs(inputs)
         weights = Weights(
             state=state_kernel,
@@ -129,66 +118,3 @@ class AttentionLstm(nn.Module):
 def _push(window: Tensor, newest: Tensor) -> Tensor:
     """The window [B, L, n] without its oldest row, with the newest behind."""
     return torch.cat([window[:, 1:], newest.unsqueeze(1)], 1)
-
-
-def _plain_lstm(input_size: int, num_units: int) -> nn.LSTM:
-    """A BasicLSTM layer: Glorot over the joint kernel, zero biases but the forget gate's 1."""
-    lstm = nn.LSTM(input_size, num_units, batch_first=True)
-    joint = _glorot(input_size + num_units, 4 * num_units).detach().T
-    bias = torch.zeros(4 * num_units)
-    bias[num_units : 2 * num_units] = FORGET_BIAS
-    lstm.weight_ih_l0 = nn.Parameter(joint[:, :input_size].contiguous())
-    lstm.weight_hh_l0 = nn.Parameter(joint[:, input_size:].contiguous())
-    lstm.bias_ih_l0 = nn.Parameter(bias)
-    lstm.bias_hh_l0 = nn.Parameter(torch.zeros(4 * num_units))
-    lstm.flatten_parameters()
-    return lstm
-
-
-class AttentionRnn(nn.Module):
-    """Input vectors -> logits of the next event's label."""
-
-    encoding = "attention_rnn"
-
-    def __init__(self, config: TrainConfig, input_size: int, num_classes: int) -> None:
-        super().__init__()
-        first, *rest = config.rnn_layer_sizes
-        self.keep_prob = config.dropout_keep_prob
-        self.first = AttentionLstm(input_size, first, config.attn_length)
-        self.rest = nn.ModuleList()
-        size = first
-        for num_units in rest:
-            self.rest.append(_plain_lstm(size, num_units))
-            size = num_units
-        self.logits_kernel = _glorot(size, num_classes)
-        self.logits_bias = nn.Parameter(torch.zeros(num_classes))
-
-    def initial_state(self, batch_size: int) -> RnnState:
-        """Zeros, for a batch."""
-        rest = []
-        for lstm in self.rest:
-            assert isinstance(lstm, nn.LSTM)
-            zeros = torch.zeros(1, batch_size, lstm.hidden_size)
-            rest.append((zeros, zeros))
-        return RnnState(self.first.initial_state(batch_size), tuple(rest))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Logits [B, T, num_classes] of inputs [B, T, input_size], from a zero state."""
-        output = self._drop(self.first(inputs))
-        for lstm in self.rest:
-            output = self._drop(lstm(output)[0])
-        return output @ self.logits_kernel + self.logits_bias
-
-    def step(self, inputs: Tensor, state: RnnState) -> tuple[Tensor, RnnState]:
-        """Logits [B, num_classes] of one step's inputs [B, input_size], and the next state."""
-        output, first = self.first.step(inputs, state.first)
-        rest = []
-        for lstm, layer_state in zip(self.rest, state.rest, strict=True):
-            output, after = lstm(output.unsqueeze(1), layer_state)
-            output = output.squeeze(1)
-            rest.append(after)
-        logits = output @ self.logits_kernel + self.logits_bias
-        return logits, RnnState(first, tuple(rest))
-
-    def _drop(self, output: Tensor) -> Tensor:
-        return F.dropout(output, 1.0 - self.keep_prob, self.training)

@@ -1,0 +1,170 @@
+"""Hyperparameters of a model, as Magenta's users write them: `batch_size=64,clip_norm=5`."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from corpus import names
+
+VARIABLE, GLOBAL = "variable", "global"  # what a gradient is clipped by
+CELL, PARALLEL = "cell", "parallel"  # kinds of attention
+CONSTANT, COSINE = "constant", "cosine"  # schedules
+
+
+@dataclass(frozen=True)
+class Hparams:
+    """What shapes a model and its training. The defaults are those that Magenta's models share.
+
+    Attributes:
+      batch_size: examples in a batch.
+      rnn_layer_sizes: units of each layer.
+      embedding_size: numbers that an event is embedded in; 0 feeds it one-hot, as Magenta does.
+      dropout_keep_prob: share of each layer's outputs that is kept while training.
+      attn_length: how many of its own outputs the first layer attends to; 0 for none.
+      attention: "cell", Magenta's, a step at a time; "parallel" attends to the outputs of a plain
+        layer, which is another model, and faster.
+      residual: adds a layer's input to its output, where both are of one size.
+      learning_rate: of Adam; beta1, beta2: its decay rates; weight_decay: of AdamW, 0 for Adam.
+      schedule: "constant", or "cosine" to a hundredth at the last step.
+      clip_norm: gradients longer than this are shortened; clip: each "variable" by itself, as
+        Magenta does, or all together, "global".
+      bptt: steps that a gradient goes back; a longer example is cut there, its state goes on. 0
+        for all. Attention goes over whole examples.
+      genre_embedding_size: numbers that a genre is embedded in, in a model of several genres.
+      weight_drop, input_drop, embedding_drop, hidden_drop: shares of dropped recurrent weights,
+        embedded numbers, whole event classes, and outputs between layers, of AWD-LSTM.
+      activation_penalty, slowness_penalty: factors of AWD-LSTM's two penalties.
+    """
+
+    batch_size: int = 128
+    rnn_layer_sizes: tuple[int, ...] = (128, 128)
+    embedding_size: int = 0
+    dropout_keep_prob: float = 0.5
+    attn_length: int = 0
+    attention: str = CELL
+    residual: bool = False
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 0.0
+    schedule: str = CONSTANT
+    clip_norm: float = 5.0
+    clip: str = VARIABLE
+    bptt: int = 0
+    genre_embedding_size: int = 16
+    weight_drop: float = 0.0
+    input_drop: float = 0.0
+    embedding_drop: float = 0.0
+    hidden_drop: float = 0.0
+    activation_penalty: float = 0.0
+    slowness_penalty: float = 0.0
+
+    def changed(self, text: str) -> Hparams:
+        """These, with what a text says; see `parse`."""
+        return dataclasses.replace(self, **parse(text))
+
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "batch_size": (1, 65_536),
+    "embedding_size": (0, 65_536),
+    "dropout_keep_prob": (0.01, 1),
+    "attn_length": (0, 4096),
+    "learning_rate": (1e-9, 10),
+    "beta1": (0, 0.99999),
+    "beta2": (0, 0.9999999),
+    "weight_decay": (0, 10),
+    "clip_norm": (1e-6, 1e6),
+    "bptt": (0, 1_000_000),
+    "genre_embedding_size": (1, 4096),
+    "activation_penalty": (0, 100),
+    "slowness_penalty": (0, 100),
+} | dict.fromkeys(
+    ("dropout", "weight_drop", "input_drop", "embedding_drop", "hidden_drop"), (0, 0.99)
+)
+_WORDS = {
+    "attention": (CELL, PARALLEL),
+    "schedule": (CONSTANT, COSINE),
+    "clip": (VARIABLE, GLOBAL),
+}
+_PAIR = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^,\s\[\]]+)\s*(?:,|$)\s*")
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Name -> value of `batch_size=64,rnn_layer_sizes=[64,64]` or `{'batch_size': 64, ...}`.
+
+    Raises:
+      ValueError: it is neither, a name is unknown, or a value does not fit.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(Hparams)}
+    found: dict[str, Any] = {}
+    for name, value in _pairs(text.strip()).items():
+        if name == "dropout":  # what Magenta keeps, others drop
+            share = _checked(name, value, 0.0)
+            found["dropout_keep_prob"] = 1.0 - share
+            continue
+        if name not in fields:
+            near = names.nearest(name, fields)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(fields)}"
+            raise ValueError(f"unknown hyperparameter {name!r}; {hint}")
+        found[name] = _checked(name, value, fields[name])
+    return found
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    if text.startswith("{"):
+        try:
+            given = ast.literal_eval(text)
+        except (ValueError, SyntaxError) as error:
+            raise ValueError(f"the hyperparameters {text!r} cannot be read: {error}") from error
+        return {str(name): value for name, value in given.items()}
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(text):
+        pair = _PAIR.match(text, at)
+        if pair is None:
+            raise ValueError(
+                f"the hyperparameters {text!r} cannot be read from {text[at:]!r} on; "
+                "write batch_size=64,rnn_layer_sizes=[64,64]"
+            )
+        found[pair[1]] = _literal(pair[2])
+        at = pair.end()
+    return found
+
+
+def _literal(text: str) -> Any:
+    words = {"true": True, "false": False}
+    try:
+        return words.get(text.lower(), ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return words.get(text.lower(), text)
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """The value as one of the default's kind, if it is within its limits."""
+    fitting, kind = _fitting(name, value, default)
+    if fitting is None:
+        raise ValueError(f"the hyperparameter {name} is {kind}, not {value!r}")
+    low, high = _LIMITS.get(name, (float("-inf"), float("inf")))
+    if isinstance(fitting, int | float) and not low <= fitting <= high:
+        raise ValueError(f"the hyperparameter {name} lies between {low:g} and {high:g}: {value}")
+    return fitting
+
+
+def _fitting(name: str, value: Any, default: Any) -> tuple[Any, str]:
+    """(the value or None, words for what it should be)."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, bool):
+        return value if isinstance(value, bool) else None, "true or false"
+    if isinstance(default, str):
+        return value if value in _WORDS[name] else None, " or ".join(_WORDS[name])
+    if isinstance(default, tuple):
+        sizes = (value,) if is_number else tuple(value) if isinstance(value, list | tuple) else ()
+        fits = bool(sizes) and all(isinstance(n, int) and 1 <= n <= 65_536 for n in sizes)
+        return sizes if fits else None, "a list of sizes, as [64,64]"
+    if isinstance(default, int):
+        return int(value) if is_number and value == int(value) else None, "a whole number"
+    return float(value) if is_number else None, "a number"

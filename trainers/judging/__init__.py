@@ -1,0 +1,1 @@
+"""How samples compare with the music that they were to be like."""

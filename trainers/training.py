@@ -1,0 +1,226 @@
+"""A training from beginning to end: what is said before, shown meanwhile and written after."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from corpus import files, reports
+from corpus.records import TEST, TRAIN, VALIDATION, StageReport
+from trainers import bundle, card, engine, together
+from trainers.data import ExampleIndex, index_examples
+from trainers.job import Job
+
+_FAR_APART = 1.25  # a validation loss over this many training losses is overfitting
+
+
+class _Watcher:
+    """Shows a training while it runs: TensorBoard scalars, and a bar where somebody looks."""
+
+    def __init__(self, job: Job, trainer: engine.Trainer) -> None:
+        self._progress = trainer.progress
+        self._is_first = together.rank() == 0
+        if self._is_first:
+            self._board = SummaryWriter(job.folder, purge_step=self._progress.step + 1)
+        self._bar = tqdm(
+            total=job.config.train.num_steps,
+            initial=self._progress.step,
+            desc=f"train {job.label}",
+            unit="step",
+            disable=not (self._is_first and sys.stderr.isatty()),
+            leave=False,
+        )
+        self._started = time.monotonic()
+        self.num_events = 0
+        self._num_logged = len(self._progress.history)
+
+    def __enter__(self) -> _Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        if self._is_first:
+            self._board.close()
+
+    @property
+    def rate(self) -> float:
+        """Events a second so far."""
+        return self.num_events / max(time.monotonic() - self._started, 1e-9)
+
+    def on_step(self, num_events: int) -> None:
+        """Logs a batch, and the evaluation if there was one."""
+        now = self._progress
+        self.num_events += num_events
+        if not self._is_first:
+            return
+        self._board.add_scalar("loss/train", now.train_loss, now.step)
+        for entry in now.history[self._num_logged :]:
+            for name in ("loss", "accuracy"):
+                if f"validation_{name}" in entry:
+                    self._board.add_scalar(
+                        f"{name}/validation", entry[f"validation_{name}"], now.step
+                    )
+        self._num_logged = len(now.history)
+        self._bar.set_postfix(loss=f"{now.train_loss:.3f}", tokens=f"{self.rate:,.0f}/s")
+        self._bar.update()
+
+
+def _too_few(job: Job, train: ExampleIndex, validation: ExampleIndex) -> list[str]:
+    """What a user should know before the training starts; raises if there is nothing to learn."""
+    if not len(train):
+        raise ValueError(
+            f"{job.genre}: no training example to learn from ({train.num_short} of one event); see "
+            "rejections.jsonl of the examples, and the notes of `make report`"
+        )
+    notes = []
+    if num_short := train.num_short + validation.num_short:
+        notes.append(f"{num_short} examples of one event are left out: nothing to predict in them")
+    if train.num_held_out:
+        notes.append(
+            f"{train.num_held_out} training examples are left out, since their tracks are held "
+            "out for another genre"
+        )
+    batch_size = job.base.hparams.batch_size
+    if len(train) < batch_size:
+        notes.append(
+            f"{len(train)} training examples are fewer than a batch of {batch_size}: expect the "
+            "model to learn them by heart"
+        )
+    if not len(validation):
+        notes.append("no validation example: no held-out loss, overfitting cannot be seen")
+    return notes
+
+
+def _describe(progress: engine.Progress, metrics: dict[str, object]) -> list[str]:
+    """Names overfitting where the held-out loss says so, and where a training ended."""
+    notes = []
+    held_out = [e for e in progress.history if "validation_loss" in e]
+    if held_out and progress.num_stale:
+        notes.append(
+            f"overfitting: the validation loss was lowest, {progress.best_loss:.3f}, at step "
+            f"{progress.best_step} and is {held_out[-1]['validation_loss']:.3f} at step "
+            f"{progress.step}; the weights of step {progress.best_step} are kept"
+        )
+    train, validation = metrics["train_loss"], metrics["validation_loss"]
+    assert isinstance(train, float)
+    if isinstance(validation, float) and validation > max(_FAR_APART * train, train + 0.1):
+        notes.append(
+            f"overfitting: the model knows its training examples ({train:.3f} nats) far better "
+            f"than held-out ones ({validation:.3f}); more music, dropout or a smaller model would "
+            "help"
+        )
+    return notes
+
+
+def train(job: Job) -> StageReport:
+    """Trains the job's model, from its checkpoint if a run was killed, and writes the bundle.
+
+    Raises:
+      ValueError: there is nothing to train on, or the training diverged.
+    """
+    started = time.monotonic()
+    config = job.config
+    train_set = index_examples(config, job.genre, TRAIN)
+    validation = index_examples(config, job.genre, VALIDATION)
+    notes = _too_few(job, train_set, validation)
+    is_first = together.rank() == 0
+    for note in notes if is_first else ():
+        print(f"{job.label}: {note}", file=sys.stderr)
+    torch.manual_seed(config.seed)
+    trainer = job.trainer()
+    if not config.force:
+        job.resume(trainer)
+    if is_first:
+        _clear(job.folder, resumed=trainer.progress.step > 0)
+
+    def save() -> None:
+        if is_first:
+            job.save_checkpoint(trainer)
+
+    with _Watcher(job, trainer) as watcher:
+        trainer.fit(train_set, validation, on_step=watcher.on_step, on_checkpoint=save)
+    metrics = _metrics(job, trainer, train_set, validation)
+    metrics["tokens_per_second"] = round(watcher.rate)
+    metrics["notes"] = [*notes, *_describe(trainer.progress, metrics)]
+    return _finish(job, trainer, metrics, time.monotonic() - started)
+
+
+def _metrics(
+    job: Job, trainer: engine.Trainer, train_set: ExampleIndex, validation: ExampleIndex
+) -> dict[str, object]:
+    """Losses of the weights that are kept, without dropout: of training on part of the examples."""
+    limit = job.config.train.max_eval_batches
+    test_set = index_examples(job.config, job.genre, TEST)
+    found: dict[str, object] = {
+        "step": trainer.progress.best_step or trainer.progress.step,
+        "steps": trainer.progress.step,
+        "history": trainer.progress.history,
+    }
+    indexes = {TRAIN: train_set, VALIDATION: validation, TEST: test_set}
+    for split, index in indexes.items():
+        score = trainer.score(index, limit if split == TRAIN else 0)
+        found |= {
+            f"num_{split}": len(index),
+            f"{split}_loss": score.loss if score else None,
+            f"{split}_accuracy": score.accuracy if score else None,
+        }
+    return found
+
+
+def _finish(
+    job: Job, trainer: engine.Trainer, metrics: dict[str, object], seconds: float
+) -> StageReport:
+    """Writes the bundle, its card and the report."""
+    step = metrics["step"]
+    assert isinstance(step, int)
+    report = StageReport(
+        stage="train",
+        unit="genres",
+        config_hash=job.config_hash,
+        input_hash=job.corpus_hash,
+        versions=job.versions(),
+        inputs=1,
+        outputs=1,
+        rejected={},
+        seconds=round(seconds, 3),
+        files={},
+        details={
+            "genre": job.genre,
+            "variant": job.variant.words if job.variant else "",
+            "metrics": metrics,
+            "notes": metrics["notes"],
+        },
+    )
+    if together.rank() != 0:
+        return report
+    # What differs from run to run stands in the report, not in the bundle.
+    kept = {k: v for k, v in metrics.items() if k != "tokens_per_second"}
+    info = job.info(step, kept)
+    bundle.save(job.bundle_path, trainer.model.state_dict(), info)
+    name = job.bundle_path.rpartition("/")[2]
+    written = {
+        name: files.sha256_of(job.bundle_path),
+        card.CARD: files.write_bytes(
+            files.join(job.folder, card.CARD), card.model_card(info, name).encode()
+        ),
+    }
+    if files.exists(job.checkpoint_path):
+        files.delete(job.checkpoint_path)
+    report = dataclasses.replace(report, files=written)
+    reports.write(job.folder, report)
+    return report
+
+
+def _clear(folder: str, *, resumed: bool) -> None:
+    """Removes an earlier run's files; of a run that goes on, what a kill left half-written."""
+    if not resumed:
+        reports.clear(folder)
+    for name in files.list_names(folder):
+        log = name.startswith("events.out.tfevents.") and not resumed
+        if log or reports.is_temporary(name):
+            files.delete(files.join(folder, name))
