@@ -16,12 +16,12 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
 # signs in names are safe.
-PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL ENCODING FORMAT FORCE SEED SET BEAM_FLAGS
+PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL HPARAMS BASE ENCODING EXTRACTION SETTINGS FORMAT SWEEP FORCE SEED SET BEAM_FLAGS
 $(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
 export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
 RUN = $(VENV)/bin/python -m
-SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
+CHOSEN = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" \
   $${SITE:+--set "scrape.site=$$SITE"} \
   $${INDEX:+--set "scrape.index=$$INDEX"} \
   $${FOLDER:+--set "scrape.folder=$$FOLDER"} \
@@ -33,32 +33,39 @@ SETTINGS = --config "$$CONFIG" --set "data=$$DATA" --set "beam.runner=$$RUNNER" 
   $${GENRES:+--set "subsets.genres=$$GENRES"} \
   $${WHERE:+--set "subsets.where=$$WHERE"} \
   $${MODEL:+--set "train.model=$$MODEL"} \
+  $${HPARAMS:+--set "train.hparams=$$HPARAMS"} \
+  $${BASE:+--set "train.base=$$BASE"} \
   $${ENCODING:+--set "examples.encoding=$$ENCODING"} \
+  $${EXTRACTION:+--set "examples.extraction=$$EXTRACTION"} \
+  $${SETTINGS:+--set "examples.settings=$$SETTINGS"} \
   $${FORMAT:+--set "examples.format=$$FORMAT"} \
   $${SEED:+--set "seed=$$SEED"} \
   $${FORCE:+--set "force=$$FORCE"} $$SET
+SWEPT = $${SWEEP:+--sweep "$$SWEEP"}
 BEAM = $${BEAM_FLAGS:+-- $$BEAM_FLAGS}
 USER_EXTRAS = demo,train,viz
-DEV_EXTRAS  = demo,train,viz,gcp,bench,dev
+DEV_EXTRAS  = demo,train,viz,gcp,bench,miditok,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install scrape $(STAGES) genres-purge viz train sample report doctor test test-slow bench \
-  bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples fuzz check format lock clean
+.PHONY: help demo all install scrape $(STAGES) genres-purge viz train jobs sample beat audio evaluate report \
+  doctor test test-slow bench bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples \
+  bench-train bench-gpu fuzz check format lock clean
 
 help: ## print this list
-	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name]"
+	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name] [HPARAMS=..]"
 	@echo "            [DATA=folder] [RUNNER=local|multiprocess|dataflow] [FORCE=1] [SEED=0]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '  %-17s %s\n' $$name "$$text"; done
 
 demo: ## install everything and run the whole road on the embedded default corpus
 	@$(MAKE) --no-print-directory all DATA="$$DEMO_DATA" SOURCE=music21_corpus \
-	  GENRE_TABLE= GENRES="$$DEMO_GENRES" SET="--set ingest.limit_per_artist=120 $$SET"
+	  GENRE_TABLE= GENRES="$$DEMO_GENRES" HPARAMS="$${HPARAMS:-batch_size=64,rnn_layer_sizes=[64,64]}" \
+	  SET="--set ingest.limit_per_artist=120 $$SET"
 
 all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per genre
-	@$(RUN) corpus.preflight $(SETTINGS)
-	@$(RUN) trainers.train $(SETTINGS) --check
+	@$(RUN) corpus.preflight $(CHOSEN)
+	@$(RUN) trainers.train $(CHOSEN) --check
 	@$${SITE:+$(MAKE) --no-print-directory scrape}
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
 	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS)) train
@@ -71,26 +78,40 @@ genres: ## look up the genres of every artist in GENRE_TABLE
 subsets: ## make a subset of NoteSequences for each of GENRES, split three ways
 examples: ## encode every subset as training examples
 scrape $(STAGES): $(VENV)/user
-	@$(RUN) pipelines.$@ $(SETTINGS) $(BEAM)
+	@$(RUN) pipelines.$@ $(CHOSEN) $(BEAM)
 
 genres-purge: $(VENV)/user ## forget what PROVIDER answered (spotify, musicbrainz, ...)
-	@$(RUN) pipelines.genres $(SETTINGS) --purge "$$PROVIDER"
+	@$(RUN) pipelines.genres $(CHOSEN) --purge "$$PROVIDER"
 
 viz: $(VENV)/user ## draw how genres cross over: PCA and t-SNE of artists by genres
-	@$(RUN) viz.crossover $(SETTINGS)
+	@$(RUN) viz.crossover $(CHOSEN)
 
-train: $(VENV)/user ## train MODEL for each genre; make -j2 train runs two side by side
-	@genres=$$($(RUN) trainers.train $(SETTINGS) --list) && \
+train: $(VENV)/user ## train MODEL for each genre (SWEEP: every setting); -j2 trains two side by side; BASE=all fine-tunes
+	@if [ "$$BASE" = all ]; then $(MAKE) --no-print-directory train@all; fi
+	@genres=$$($(RUN) trainers.train $(CHOSEN) $(SWEPT) --list) && \
 	  $(MAKE) --no-print-directory $$(for genre in $$genres; do echo train@$$genre; done)
+	@$(RUN) trainers.train $(CHOSEN) $(SWEPT) --table
 
 train@%: $(VENV)/user
-	@OMP_NUM_THREADS=1 $(RUN) trainers.train $(SETTINGS) --genre "$*"
+	@OMP_NUM_THREADS=1 $(RUN) trainers.train $(CHOSEN) $(SWEPT) --genre "$*"
 
-sample: $(VENV)/user ## sample melodies of every trained genre as MIDI files
-	@$(RUN) trainers.sample $(SETTINGS)
+jobs: $(VENV)/user ## print the training jobs as JSON lines, for a scheduler
+	@$(RUN) trainers.train $(CHOSEN) $(SWEPT) --jobs
+
+sample: $(VENV)/user ## sample every trained genre as MIDI files, side by side for each SWEEP setting
+	@$(RUN) trainers.sample $(CHOSEN) $(SWEPT)
+
+beat: $(VENV)/user ## lay sampled drums under a sampled melody of each genre, a minute long
+	@$(RUN) trainers.beat $(CHOSEN)
+
+audio: $(VENV)/user ## render the samples as mp3, with fluidsynth or timidity, and ffmpeg
+	@$(RUN) trainers.audio $(CHOSEN)
+
+evaluate: $(VENV)/user ## judge the samples: loss, originality, musical figures against held-out music
+	@$(RUN) trainers.evaluate $(CHOSEN)
 
 report: $(VENV)/user ## print what every stage did, and where the results lie
-	@$(RUN) viz.report $(SETTINGS)
+	@$(RUN) viz.report $(CHOSEN)
 
 install: $(VENV)/user ## make the virtual environment and install GenreMill into it
 
@@ -104,8 +125,7 @@ test-slow: $(VENV)/dev ## run every test, the slow ones too
 	@$(RUN) pytest -n $(JOBS)
 
 bench: $(VENV)/dev ## measure everything against its peers, side by side
-	@$(RUN) benchmarks.attention_scan
-	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples
+	@$(MAKE) --no-print-directory bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples bench-train
 
 bench-ingest: $(VENV)/dev ## reading MIDI against other libraries, and the whole ingest stage; SOURCE: your files
 	@$(RUN) benchmarks.ingest $${SOURCE:+--source "$$SOURCE"}
@@ -119,8 +139,14 @@ bench-duplicates: $(VENV)/dev ## recall and precision of near duplicates, on cop
 bench-scrape: $(VENV)/dev ## collecting a site on this machine against a loop of one's own and wget
 	@$(RUN) benchmarks.scrape
 
-bench-examples: $(VENV)/dev ## encoding against note_seq's own functions; SOURCE: your files
+bench-examples: $(VENV)/dev ## encoding against note_seq's own functions and miditok; SOURCE: your files
 	@$(RUN) benchmarks.examples $${SOURCE:+--source "$$SOURCE"}
+
+bench-train: $(VENV)/dev ## training and sampling against a plain PyTorch loop and this machine's limit
+	@OMP_NUM_THREADS=1 $(RUN) benchmarks.training
+
+bench-gpu: $(VENV)/dev ## training and sampling on a CUDA device, if there is one
+	@$(RUN) benchmarks.gpu
 
 fuzz: $(VENV)/dev ## 100,000 damaged inputs: each must end as a score or as a reason; SOURCE: more to damage
 	@$(RUN) benchmarks.fuzz $${SOURCE:+--seeds "$$SOURCE"}
@@ -139,7 +165,7 @@ clean: ## remove the virtual environment and what tools leave (never DATA)
 
 # One stage reads what the stage before wrote, so several goals run one after the other;
 # the per-genre jobs of `make train` are goals of a make of their own and run side by side.
-ifneq ($(filter scrape $(STAGES) viz train sample report all demo,$(MAKECMDGOALS)),)
+ifneq ($(filter scrape $(STAGES) viz train sample beat audio evaluate report all demo,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 

@@ -10,8 +10,15 @@ import numpy as np
 
 from corpus import readers
 from corpus.config import ExamplesConfig
-from corpus.encodings import EncodedExample, Encoding, open_encoding
-from corpus.encodings.piece import read_piece
+from corpus.encodings import (
+    ENCODINGS,
+    EncodedExample,
+    Encoding,
+    extraction,
+    open_encoding,
+    settings,
+)
+from corpus.encodings.piece import Piece
 
 _SHOWN_EXAMPLES, _SHOWN_STEPS = 3, 64
 _ROLL_COLUMNS = 96
@@ -34,14 +41,26 @@ def show(path: str, config: ExamplesConfig) -> list[str]:
         if score.reason:
             lines.append(f"{path} {score.tune}: {score.reason}: {score.detail}".strip())
             continue
-        lines += _of_score(score.payload, f"{path} {score.tune}".strip(), encoding)
+        piece = extraction.read(score.payload, config.way)
+        lines += _of_score(piece, f"{path} {score.tune}".strip(), encoding)
     if all(score.reason for score in scores):
         raise ValueError("; ".join(lines))
     return lines
 
 
-def _of_score(payload: bytes, name: str, encoding: Encoding) -> Iterator[str]:
-    piece = read_piece(payload)
+def encodings() -> Iterator[str]:
+    """A line an encoding: its name, and its settings with their defaults."""
+    for name, entry in ENCODINGS.items():
+        try:
+            known = entry.settings()
+        except ValueError as error:
+            yield f"{name}  ({error})"
+            continue
+        listed = "  ".join(f"{key}={settings.shown(value)}" for key, value in known.items())
+        yield f"{name}  {listed}"
+
+
+def _of_score(piece: Piece, name: str, encoding: Encoding) -> Iterator[str]:
     encoded = encoding.encode(piece)
     found, notes = len(encoded.examples), len(piece.pitch)
     yield f"{name}: {notes} notes -> {found} examples of {encoding.name}"

@@ -15,9 +15,22 @@ def _show(stage: ExamplesStage, path: str) -> None:
     print("\n".join(show.show(path, stage.config.examples)))
 
 
-ACTIONS = (Action("--show", "FILE", "show what a score looks like encoded, and end", _show),)
+def _encodings(_: ExamplesStage, __: str) -> None:
+    print("\n".join(show.encodings()))
+
+
+ACTIONS = (
+    Action("--show", "FILE", "show what a score looks like encoded, and end", _show),
+    Action("--encodings", "", "list the encodings with their settings, and end", _encodings),
+)
 SHORTHANDS = (
     Shorthand("--encoding", "examples.encoding", "NAME", "how scores are encoded"),
+    Shorthand(
+        "--extraction", "examples.extraction", "WAY", "what is kept: full or magenta"
+    ),
+    Shorthand(
+        "--settings", "examples.settings", "LIST", "of the encoding: min_bars=4,max_steps=256"
+    ),
     Shorthand("--format", "examples.format", "FORMAT", "what is written: compact or magenta"),
 )
 

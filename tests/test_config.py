@@ -29,7 +29,9 @@ def test_settings_override_and_are_typed() -> None:
             "seed=7",
             "force=true",
             "subsets.genres=metal, hip hop",
-            "train.rnn_layer_sizes=[32,16]",
+            "train.hparams=batch_size=8,rnn_layer_sizes=[32,16]",
+            "examples.settings=min_bars=4,transpositions=[-1,0,1]",
+            "scrape.only=[a, b]",
             "sample.primer_melody=60,-2,62",
             "sample.temperature=1.2",
             "data=some where",
@@ -37,7 +39,9 @@ def test_settings_override_and_are_typed() -> None:
     )
     assert (loaded.seed, loaded.force, loaded.data) == (7, True, "some where")
     assert loaded.subsets.genres == ("metal", "hip hop")
-    assert loaded.train.rnn_layer_sizes == (32, 16)
+    assert loaded.train.hparams == "batch_size=8,rnn_layer_sizes=[32,16]"
+    assert loaded.examples.settings == ("min_bars=4", "transpositions=[-1,0,1]")
+    assert loaded.scrape.only == ("a", "b")
     assert loaded.sample.primer_melody == (60, -2, 62)
     assert loaded.sample.temperature == 1.2
 
@@ -53,8 +57,8 @@ def test_settings_override_and_are_typed() -> None:
         ("seed=1.5", "whole number"),
         ("force=maybe", "true or false"),
         ("subsets.eval_ratio=0.9", "between"),
-        ("train.batch_size=0", "between"),
-        ("train.rnn_layer_sizes=64,x", "whole number"),
+        ("train.num_steps=0", "between"),
+        ("examples.shard_mb=0", "between"),
         ("just text", "key=value"),
     ],
 )
@@ -76,3 +80,12 @@ def test_a_bad_file_is_named(tmp_path: Path) -> None:
     bad.write_text("ingest = 1")
     with pytest.raises(ValueError, match="section"):
         config.load(str(bad))
+
+
+def test_the_encoding_follows_the_model_unless_it_is_given() -> None:
+    assert config.load(None).examples.encoding == "attention_rnn"
+    drums = config.load(None, ["train.model=drum_kit"])
+    assert (drums.examples.encoding, drums.model_name) == ("drum_kit", "drum_kit")
+    text = config.load(None, ["train.model=char_rnn", "examples.encoding=abc_text"])
+    assert text.model_name == "char_rnn.abc_text"
+    assert config.load(None, ["train.model=char_rnn"]).model_name == "char_rnn"

@@ -9,6 +9,8 @@ from typing import Any
 
 from corpus import names
 
+ANY = "..."  # stands for settings that only the maker knows
+
 # What a setting of this name may be, in every encoding that has it.
 _LIMITS: dict[str, tuple[float, float]] = {
     "augment": (0, 100),
@@ -24,12 +26,15 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 
 def known(maker: Callable[..., object], hidden: Collection[str] = ()) -> dict[str, Any]:
-    """Name -> default of what a maker of an encoding takes by keyword; `**` if it takes any."""
+    """Name -> default of what a maker takes by keyword, and ANY if it takes others too."""
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(maker).parameters.items():
         if name in hidden or parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             continue
-        found["**" if parameter.kind is parameter.VAR_KEYWORD else name] = parameter.default
+        if parameter.kind is parameter.VAR_KEYWORD:
+            found[ANY] = ""
+        else:
+            found[name] = parameter.default
     return found
 
 
@@ -51,7 +56,7 @@ def parse(texts: Iterable[str], defaults: Mapping[str, Any], encoding: str) -> d
             raise ValueError(f"a setting of an encoding is name=value, not {text!r}")
         if name in defaults:
             given[name] = _checked(name, _literal(value), defaults[name])
-        elif "**" in defaults:
+        elif ANY in defaults:
             given[name] = _literal(value)
         else:
             raise ValueError(_unknown(name, defaults, encoding))
