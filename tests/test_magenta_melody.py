@@ -14,7 +14,6 @@ from note_seq import encoder_decoder, melodies_lib, melody_encoder_decoder, sequ
 from note_seq.protobuf import music_pb2
 
 from corpus import readers, shards
-from corpus.config import ExamplesConfig
 from corpus.encodings.magenta_melody import (
     AttentionRnnEncoding,
     BasicRnnEncoding,
@@ -203,7 +202,7 @@ def test_many_real_scores_give_magentas_melodies() -> None:
 
 
 def test_examples_are_the_slow_references() -> None:
-    reference = slow.KeyMelodyEncoding(ExamplesConfig())
+    reference = slow.KeyMelodyEncoding()
     records = list(shards.read_shard(str(makers.GOLDEN / "midi.ns.tfrecord")))
     for path in real_files("clean_midi", 10):
         try:

@@ -5,12 +5,17 @@ as for melody_rnn, but with 3 pitch classes or more, and each takes the chords t
 steps, at least one of them. Every lead sheet is moved by -6 to 5 semitones, for training and for
 evaluation, and folded into 48..83.
 
+In full, melodies are those of melody_rnn's full extraction, chords are inferred where a piece has
+none, a chord that a model cannot be told of is told as no chord, and a lead sheet is evaluated as
+it is and trained on in a few transpositions.
+
 Events are those of the melody: 0 no event, 1 note off, 2 + (pitch - 48). A model is told the
 chord of the next step before what it knows of the melody, and predicts the melody's labels.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -21,24 +26,26 @@ import numpy.typing as npt
 from corpus.encodings.chord_inference import infer_chords_by_parts
 from corpus.encodings.chord_symbols import NO_CHORD, UnknownChordError
 from corpus.encodings.chord_vectors import ChordVectors, PitchChords, TriadChords
+from corpus.encodings.extraction import draw_variants
+from corpus.encodings.lead_sheet_chords import (
+    CoincidentChordsError,
+    chords_of,
+    with_inferred_chords,
+)
 from corpus.encodings.magenta_melody import (
     STEPS_PER_QUARTER,
     AttentionRnnEncoding,
     BasicRnnEncoding,
     MelodyEncoding,
 )
+from corpus.encodings.melody_parts import full_parts, magenta_parts
 from corpus.encodings.melody_search import FIRST_PITCH, FoundMelody, MelodySearch, find_melodies
-from corpus.encodings.parts import quantized_parts, time_span
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import Controls, EncodedExample, EncodedPiece
 
 CHORDS = "chords"  # the name of the controls
 _CHORD_SYMBOL = 1  # note_seq's TextAnnotation.AnnotationType
-
-
-class CoincidentChordsError(ValueError):
-    """Two chords stand on one step."""
 
 
 class LeadSheetEncoding:
@@ -51,7 +58,7 @@ class LeadSheetEncoding:
     """
 
     name: str
-    version = "1"
+    version = "2"
     num_events: int
     num_classes: int
     input_size: int
@@ -80,67 +87,132 @@ class LeadSheetEncoding:
         ignore_polyphonic_notes: bool = False,
         transpositions: Sequence[int] = range(-6, 6),
         infer_missing_chords: bool = False,
+        full: bool = False,
+        augment: int = 2,
     ) -> None:
         """The defaults are Magenta's.
 
         Args:
           min_bars, max_steps, min_unique_pitches, gap_bars, ignore_polyphonic_notes: what counts
             as a melody; see `MelodySearch`.
-          transpositions: semitones; one example for each.
-          infer_missing_chords: gives a piece without chords those of `infer_chords_by_parts`.
+          transpositions: semitones; one example for each, or in full those to draw from.
+          infer_missing_chords: gives a piece without chords those of `infer_chords_by_parts`; in
+            full it gets some whatever this says.
+          full: keep what Magenta drops; see above.
+          augment: in full, how many transpositions a lead sheet to train on has beside its own.
         """
         self._search = MelodySearch(
-            min_bars, max_steps, min_unique_pitches, gap_bars, ignore_polyphonic_notes
+            min_bars, max_steps, min_unique_pitches, gap_bars, ignore_polyphonic_notes, full
         )
+        self._augment = augment
         self._transpositions = tuple(transpositions)
         self._infer_missing_chords = infer_missing_chords
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
-        """Every lead sheet in every transposition, in Magenta's order: part, instrument, time.
+        """Every lead sheet in its transpositions, in Magenta's order: part, instrument, time.
 
         Args:
           piece: the score.
-          is_training: changes nothing, as in Magenta.
+          is_training: in full, whether it is transposed; else it changes nothing, as in Magenta.
         """
         found = EncodedPiece()
-        if not piece.chords and not self._infer_missing_chords:
-            found.dropped["no_chords"] += 1
-            return found
-        if not piece.chords:
-            piece = infer_chords_by_parts(piece)
-        for begin, part in quantized_parts(piece, STEPS_PER_QUARTER, found.dropped):
-            examples: list[EncodedExample] = []
-            try:
-                for melody in find_melodies(part, self._search, found.dropped):
-                    examples += self._lead_sheets(begin, part, melody, found)
-            except UnknownChordError:  # Magenta gives the whole part up.
-                found.dropped["unknown_chord"] += 1
-            else:
-                found.examples += examples
+        if self._search.full:
+            self._encode_full(piece, is_training, found)
+        else:
+            self._encode_as_magenta(piece, found)
         if not found.examples and not found.dropped:
             found.dropped["no_melody_notes"] += 1
         return found
 
+    def _encode_as_magenta(self, piece: Piece, found: EncodedPiece) -> None:
+        if not piece.chords and not self._infer_missing_chords:
+            found.dropped["no_chords"] += 1
+            return
+        if not piece.chords:
+            piece = infer_chords_by_parts(piece)
+        for part in magenta_parts(piece, STEPS_PER_QUARTER, found.dropped):
+            examples: list[EncodedExample] = []
+            try:
+                for melody in find_melodies(part.quantized, self._search, found.dropped):
+                    place = part.place(melody, STEPS_PER_QUARTER)
+                    examples += self._lead_sheets(part.quantized, melody, place, found.dropped)
+            except UnknownChordError:  # Magenta gives the whole part up.
+                found.dropped["unknown_chord"] += 1
+            else:
+                found.examples += examples
+
+    def _encode_full(self, piece: Piece, is_training: bool, found: EncodedPiece) -> None:
+        amounts = [0]
+        if is_training:
+            others = [amount for amount in self._transpositions if amount]
+            amounts += draw_variants(piece, others, self._augment)
+        for part in full_parts(piece, STEPS_PER_QUARTER, self._search.min_bars, found.dropped):
+            quantized, remark = part.quantized, ""
+            melodies = find_melodies(quantized, self._search, found.dropped)
+            if melodies and part.piece is not None and not piece.chords:
+                quantized = with_inferred_chords(part.piece, STEPS_PER_QUARTER)
+                remark = ", chords inferred"
+            for melody in melodies:
+                place = part.place(melody, STEPS_PER_QUARTER) + remark
+                found.examples += self._told(quantized, melody, place, amounts, found.dropped)
+
     def _lead_sheets(
-        self, begin: float, quantized: Quantized, melody: FoundMelody, found: EncodedPiece
+        self, quantized: Quantized, melody: FoundMelody, place: str, dropped: Counter[str]
     ) -> Iterator[EncodedExample]:
-        """The transpositions of one melody with its chords; raises UnknownChordError."""
+        """All transpositions of one melody with its chords; raises UnknownChordError."""
         try:
             figures, figure_of = chords_of(quantized, melody.start_step, len(melody.events))
         except CoincidentChordsError:
-            found.dropped["coincident_chords"] += 1
+            dropped["coincident_chords"] += 1
             return
         if all(figure == NO_CHORD for figure in figures):
-            found.dropped["no_chords"] += 1
+            dropped["no_chords"] += 1
             return
         chords = self.chord_vectors.read(figures)
         # A model is never told of the first step's chord.
         if (chords[np.unique(figure_of[1:])] < 0).any():
-            found.dropped[self.chord_vectors.fault] += 1
+            dropped[self.chord_vectors.fault] += 1
             return
-        span = time_span(begin, quantized, STEPS_PER_QUARTER, melody.start_step, len(melody.events))
-        place = f"instrument {melody.instrument}, {span}"
-        for amount in self._transpositions:
+        yield from self._transposed(melody, chords, figure_of, place, self._transpositions)
+
+    def _told(
+        self,
+        quantized: Quantized,
+        melody: FoundMelody,
+        place: str,
+        amounts: Sequence[int],
+        dropped: Counter[str],
+    ) -> Iterator[EncodedExample]:
+        """Some transpositions of one melody with those of its chords that can be told."""
+        figures, figure_of = chords_of(
+            quantized, melody.start_step, len(melody.events), last_holds=True
+        )
+        can_tell = [self._can_tell(figure) for figure in figures]
+        if num_untold := can_tell.count(False):
+            place += f", {num_untold} chord{'s' * (num_untold > 1)} not told"
+            pairs = zip(figures, can_tell, strict=True)
+            figures = [figure if told else NO_CHORD for figure, told in pairs]
+        if all(figure == NO_CHORD for figure in figures):
+            dropped["no_chords"] += 1
+            return
+        chords = self.chord_vectors.read(figures)
+        yield from self._transposed(melody, chords, figure_of, place, amounts)
+
+    def _can_tell(self, figure: str) -> bool:
+        try:
+            return not (self.chord_vectors.read([figure]) < 0).any()
+        except UnknownChordError:
+            return False
+
+    def _transposed(
+        self,
+        melody: FoundMelody,
+        chords: Steps,
+        figure_of: Steps,
+        place: str,
+        amounts: Sequence[int],
+    ) -> Iterator[EncodedExample]:
+        for amount in amounts:
             yield EncodedExample(
                 _moved(melody.events, amount, self.melody.min_note, self.melody.max_note),
                 {CHORDS: self.chord_vectors.transpose(chords, amount)[figure_of]},
@@ -238,35 +310,6 @@ class ChordPitchesImprovEncoding(LeadSheetEncoding):
     melody = _BasicMelody()
     num_events, num_classes = melody.num_events, melody.num_classes
     input_size = chord_vectors.size + melody.input_size
-
-
-def chords_of(quantized: Quantized, start_step: int, num_steps: int) -> tuple[list[str], Steps]:
-    """The chords of some steps, as note_seq 0.0.5's ChordProgression has them.
-
-    Returns:
-      (the figures in order, `NO_CHORD` before the first chord; which of them each step has,
-      shape [num_steps]).
-
-    Raises:
-      CoincidentChordsError: two different chords begin on one of the steps.
-    """
-    order = np.argsort(quantized.chord_steps, kind="stable")
-    steps = quantized.chord_steps[order]
-    first = int(np.searchsorted(steps, start_step, "left"))
-    end = int(np.searchsorted(steps, start_step + num_steps, "left"))
-    begins, figures = [start_step], [quantized.chords[order[first - 1]] if first else NO_CHORD]
-    for place in range(first, end):
-        figure, step = quantized.chords[order[place]], int(steps[place])
-        if place > first and step == begins[-1]:
-            if figure != figures[-1]:
-                raise CoincidentChordsError(f"{figures[-1]} and {figure} are both on step {step}")
-        elif step == start_step:
-            figures[-1] = figure
-        else:
-            begins.append(step)
-            figures.append(figure)
-    lengths = np.diff([*begins, start_step + num_steps])
-    return figures, np.repeat(np.arange(len(figures)), lengths)
 
 
 def _moved(events: Steps, semitones: int, min_note: int, max_note: int) -> Steps:

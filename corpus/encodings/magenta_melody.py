@@ -1,7 +1,8 @@
 """Monophonic melodies as Magenta 2.1.4's melody_rnn has them: basic, mono, lookback, attention.
 
 A piece is split where its meter or tempo changes and put on 4 steps a quarter; melodies are
-searched by instrument (`melody_search.py`), moved to C and folded into the range.
+searched by instrument (`melody_search.py`), moved to C and folded into the range. In full nothing
+is cut at a change of tempo, polyphonic instruments give their skyline, and long melodies go on.
 
 Events are note_seq's one-hot melody classes: 0 no event, 1 note off, 2 + (pitch - lowest pitch).
 """
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from note_seq import constants, melodies_lib
 
 from corpus.encodings import melody_vectors
+from corpus.encodings.melody_parts import full_parts, magenta_parts
 from corpus.encodings.melody_search import (
     FIRST_PITCH,
     NO_EVENT,
@@ -24,7 +26,6 @@ from corpus.encodings.melody_search import (
     squash,
 )
 from corpus.encodings.melody_vectors import LOOKBACKS, Events, Vectors
-from corpus.encodings.parts import quantized_parts, time_span
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
 
@@ -46,7 +47,7 @@ class MelodyEncoding:
     """
 
     name: str
-    version = "2"
+    version = "3"
     num_events: int = _NOTE_RANGE + _NUM_SPECIAL
     num_classes: int = _NOTE_RANGE + _NUM_SPECIAL
     input_size: int = _NOTE_RANGE + _NUM_SPECIAL
@@ -71,20 +72,24 @@ class MelodyEncoding:
         min_unique_pitches: int = 5,
         gap_bars: float = 1.0,
         ignore_polyphonic_notes: bool = False,
+        full: bool = False,
     ) -> None:
         """Takes what counts as a melody; see `MelodySearch`. The defaults are Magenta's."""
         self._search = MelodySearch(
-            min_bars, max_steps, min_unique_pitches, gap_bars, ignore_polyphonic_notes
+            min_bars, max_steps, min_unique_pitches, gap_bars, ignore_polyphonic_notes, full
         )
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:
         """Every melody, in Magenta's order: part, instrument, time. Nothing is augmented."""
         found = EncodedPiece()
-        for begin, part in quantized_parts(piece, STEPS_PER_QUARTER, found.dropped):
-            for melody in find_melodies(part, self._search, found.dropped):
+        if self._search.full:
+            parts = full_parts(piece, STEPS_PER_QUARTER, self._search.min_bars, found.dropped)
+        else:
+            parts = magenta_parts(piece, STEPS_PER_QUARTER, found.dropped)
+        for part in parts:
+            for melody in find_melodies(part.quantized, self._search, found.dropped):
                 events, moved_by = squash(melody.events, self.min_note, self.max_note, self.key)
-                span = time_span(begin, part, STEPS_PER_QUARTER, melody.start_step, len(events))
-                made_by = f"instrument {melody.instrument}, {span}"
+                made_by = part.place(melody, STEPS_PER_QUARTER)
                 if moved_by:
                     made_by += f", transposed {moved_by:+d}"
                 found.examples.append(EncodedExample(events, made_by=made_by))
@@ -136,12 +141,14 @@ class BasicRnnEncoding(MelodyEncoding):
     """basic_rnn: one-hot events of 48..83, moved to C."""
 
     name = "basic_rnn"
+    feeds_events = True
 
 
 class MonoRnnEncoding(MelodyEncoding):
     """mono_rnn: one-hot events of all MIDI pitches, nothing moved."""
 
     name = "mono_rnn"
+    feeds_events = True
     min_note, max_note, key = 0, constants.MAX_MIDI_PITCH + 1, None
     num_events = constants.MAX_MIDI_PITCH + 1 + _NUM_SPECIAL
     num_classes = num_events

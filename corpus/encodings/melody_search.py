@@ -2,7 +2,8 @@
 
 A melody belongs to one instrument, begins with the bar of its first note and ends where nothing
 sounds for `gap_bars`. A note ends where the next one begins. An instrument that strikes two notes
-on one step is given up there, with what it had before, or the highest note counts.
+on one step is given up there, with what it had before, or the highest note counts. In full it is
+its skyline (`skyline.py`) that is searched, and a long melody goes on in further parts.
 
 Source: Magenta 2.1.4, extract_melodies, on note_seq 0.0.5's Melody, without going through all
 notes again for each melody.
@@ -19,7 +20,10 @@ import numpy.typing as npt
 from note_seq import constants
 
 from corpus.compiled import njit
+from corpus.encodings.instruments import by_instrument, numbered
+from corpus.encodings.melody_cuts import ROW, add_parts, num_bits
 from corpus.encodings.quantize import Quantized, Steps
+from corpus.encodings.skyline import leave_accompaniment_out
 
 NO_EVENT, NOTE_OFF, FIRST_PITCH = 0, 1, 2  # event classes: 2 is the lowest pitch of the range
 
@@ -32,7 +36,7 @@ for _pitch_class, _keys in enumerate(constants.NOTE_KEYS):
 _REASONS = ("polyphonic", "too_short", "too_few_pitches")
 _POLYPHONIC, _TOO_SHORT, _TOO_FEW = range(len(_REASONS))
 _KEPT = len(_REASONS)
-_NUM_KNOWN = 256  # instruments that have a place in a table
+_NO_LIMIT = 1 << 62
 
 _Arrays = npt.NDArray[Any]  # int32 or int64: numba compiles for what it meets
 _Flags = npt.NDArray[np.bool_]
@@ -44,11 +48,15 @@ class MelodySearch:
 
     Attributes:
       min_bars: shorter melodies are dropped.
-      max_steps: longer ones are cut off here.
+      max_steps: longer ones are cut off here; in full, into parts (`melody_cuts.py`).
       min_unique_pitches: melodies with fewer pitch classes, after the cut, are dropped.
       gap_bars: a silence of this many bars ends a melody.
       ignore_polyphonic_notes: take the highest of several notes on a step, instead of giving the
-        instrument up.
+        instrument up. In full it changes nothing.
+      full: take the skyline of polyphonic instruments, and all parts of long melodies.
+
+    Raises:
+      ValueError: melodies of less than two steps.
     """
 
     min_bars: float = 7
@@ -56,21 +64,31 @@ class MelodySearch:
     min_unique_pitches: int = 5
     gap_bars: float = 1.0
     ignore_polyphonic_notes: bool = False
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 2:
+            raise ValueError(f"melodies of {self.max_steps} steps; choose at least 2, as 512")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundMelody:
-    """One melody.
+    """One melody, or a part of one. A note that began before the part is silent in it.
 
     Attributes:
       events: (num_steps,) int64: 0 no event, 1 note off, 2 + MIDI pitch.
       instrument: where it stands.
       start_step: of the quantized piece, the first of a bar.
+      part, num_parts: which part of how many, counted from 0.
+      is_skyline: whether the instrument has other notes, which were left out.
     """
 
     events: Steps
     instrument: int
     start_step: int
+    part: int = 0
+    num_parts: int = 1
+    is_skyline: bool = False
 
 
 def find_melodies(
@@ -85,31 +103,43 @@ def find_melodies(
       quantized: notes in the order of their starts, as a split piece has them; a whole number of
         steps a bar.
       search: what counts.
-      dropped: takes "polyphonic" for instruments, "too_short" and "too_few_pitches" for melodies.
+      dropped: takes "polyphonic" for instruments, "too_short" for melodies, "too_few_pitches" for
+        melodies and their parts.
     """
-    instruments, groups = _group(quantized.instrument)
+    instruments, groups = numbered(quantized.instrument)
     bar = int(quantized.steps_per_bar)
+    start, end, pitch = quantized.start_step, quantized.end_step, quantized.pitch
+    order, stops = by_instrument(groups, len(instruments))
+    sounds = _sounding(start, end, pitch, quantized.velocity, quantized.is_drum)
+    skylines: _Flags = np.zeros(len(instruments), np.bool_)
+    if search.full:
+        skylines = leave_accompaniment_out(order, stops, start, end, pitch, sounds)
     events, table, counts = _find(
-        quantized.start_step,
-        quantized.end_step,
-        quantized.pitch,
-        quantized.velocity,
-        quantized.is_drum,
-        groups,
-        len(instruments),
+        start,
+        end,
+        pitch,
+        sounds,
+        order,
+        stops,
         bar,
         float(search.gap_bars * bar),
         float(search.min_bars * bar),
         search.max_steps,
         search.min_unique_pitches,
         search.ignore_polyphonic_notes,
+        search.full,
     )
     for reason, count in zip(_REASONS, counts.tolist(), strict=False):
         if count:
             dropped[reason] += count
     melodies, begin = [], 0
-    for group, _, _, start_step, length in table.tolist():
-        melodies.append(FoundMelody(events[begin : begin + length], instruments[group], start_step))
+    for group, _, _, start_step, length, part, num_parts in table.tolist():
+        melodies.append(
+            FoundMelody(
+                events[begin : begin + length], instruments[group], start_step,
+                part, num_parts, bool(skylines[group]),
+            )
+        )  # fmt: skip
         begin += length
     return melodies
 
@@ -133,34 +163,15 @@ def squash(events: Steps, min_note: int, max_note: int, key: int | None) -> tupl
     return squashed, int(moved_by)
 
 
-def _group(instrument: _Arrays) -> tuple[list[int], Steps]:
-    """(instruments in Magenta's order, index into them for each note).
-
-    Magenta goes through a Python set of numbers; the same set gives the same order.
-    """
-    ranks = np.full(_NUM_KNOWN, -1, np.int64)
-    first_seen = np.empty(_NUM_KNOWN, np.int64)
-    count = _list_instruments(instrument, ranks, first_seen)
-    if count >= 0:
-        instruments = list(set(first_seen[:count].tolist()))
-        ranks[instruments] = np.arange(count)
-        return instruments, ranks[instrument]
-    instruments = list(set(instrument.tolist()))
-    rank_of = {number: rank for rank, number in enumerate(instruments)}
-    return instruments, np.array([rank_of[number] for number in instrument.tolist()], np.int64)
-
-
 @njit()
-def _list_instruments(instrument: _Arrays, ranks: Steps, first_seen: Steps) -> int:
-    """Fills in the instruments as they come; returns how many, or -1 for too many."""
-    count = 0
-    for number in instrument:
-        if not 0 <= number < len(ranks):
-            return -1
-        if ranks[number] < 0:
-            ranks[number] = first_seen[count] = number
-            count += 1
-    return count
+def _sounding(
+    start: Steps, end: Steps, pitch: _Arrays, velocity: _Arrays, is_drum: _Flags
+) -> _Flags:
+    sounds = np.empty(len(start), np.bool_)
+    for note in range(len(start)):
+        is_note = end[note] > start[note] and 0 <= pitch[note] <= 127
+        sounds[note] = is_note and velocity[note] != 0 and not is_drum[note]
+    return sounds
 
 
 @njit()
@@ -168,34 +179,29 @@ def _find(
     start: Steps,
     end: Steps,
     pitch: _Arrays,
-    velocity: _Arrays,
-    is_drum: _Flags,
-    groups: Steps,
-    num_groups: int,
+    sounds: _Flags,
+    order: Steps,
+    stops: Steps,
     bar: int,
     gap: float,
     min_steps: float,
     max_steps: int,
     min_unique: int,
     keep_highest: bool,
+    full: bool,
 ) -> tuple[Steps, Steps, Steps]:
-    """(events of all melodies, rows as `_walk` makes them, how many have each of _REASONS)."""
-    order, stops = _by_group(groups, num_groups)
-    sounds = np.empty(len(start), np.bool_)
-    for note in range(len(start)):
-        is_note = end[note] > start[note] and 0 <= pitch[note] <= 127
-        sounds[note] = is_note and velocity[note] != 0 and not is_drum[note]
-    table, row = np.empty((len(start), 5), np.int64), np.empty(5, np.int64)
-    counts = np.zeros(4, np.int64)
-    num_found, num_steps, first = 0, 0, 0
-    for group in range(num_groups):
+    """(events of all melodies, a row for each, how many have each of _REASONS)."""
+    table, row = np.empty((len(start), ROW), np.int64), np.empty(ROW, np.int64)
+    counts = np.zeros(_KEPT + 1, np.int64)
+    num_found, first = 0, 0
+    for group in range(len(stops)):
         notes = order[: stops[group]]
         search_from = 0
         while first < len(notes):
             row[0], row[1] = group, first
             verdict = _walk(
-                notes, start, end, pitch, sounds, row, search_from, bar, gap, min_steps, max_steps,
-                min_unique, keep_highest,
+                notes, start, end, pitch, sounds, row, search_from, bar, gap, min_steps,
+                _NO_LIMIT if full else max_steps, min_unique, keep_highest,
             )  # fmt: skip
             if verdict < 0:
                 break
@@ -206,32 +212,24 @@ def _find(
             while first < len(notes) and start[notes[first]] < search_from:
                 first += 1
             if verdict == _KEPT:
-                row[4] = min(row[4] - row[3], max_steps)
-                table[num_found] = row
-                num_found += 1
-                num_steps += row[4]
+                row[4] -= row[3]
+                if full:
+                    num_found, num_few = add_parts(
+                        notes, start, pitch, sounds, row, bar, max_steps, min_unique, table,
+                        num_found,
+                    )  # fmt: skip
+                    counts[_TOO_FEW] += num_few
+                else:
+                    row[4], row[5], row[6] = min(row[4], max_steps), 0, 1
+                    table[num_found] = row
+                    num_found += 1
         first = len(notes)
-    events, begin = np.zeros(num_steps, np.int64), 0
-    for found in range(num_found):
-        length = table[found, 4]
-        _write(order, start, end, pitch, sounds, table[found], events[begin : begin + length])
-        begin += length
-    return events, table[:num_found], counts[:3]
-
-
-@njit()
-def _by_group(groups: Steps, num_groups: int) -> tuple[Steps, Steps]:
-    """(notes by group, in their order; where each group ends)."""
-    places = np.zeros(num_groups + 1, np.int64)
-    for group in groups:
-        places[group + 1] += 1
-    for group in range(num_groups):
-        places[group + 1] += places[group]
-    order = np.empty(len(groups), np.int64)
-    for note in range(len(groups)):
-        order[places[groups[note]]] = note
-        places[groups[note]] += 1
-    return order, places[:num_groups]
+    table = table[:num_found]
+    events, begin = np.zeros(table[:, 4].sum(), np.int64), 0
+    for found in table:
+        _write(order, start, end, pitch, sounds, found, events[begin : begin + found[4]])
+        begin += found[4]
+    return events, table, counts[:_KEPT]
 
 
 @njit()
@@ -290,11 +288,7 @@ def _walk(
         return -1
     if last_end - begins < min_steps:
         return _TOO_SHORT
-    num_classes = 0
-    while classes:
-        classes &= classes - 1
-        num_classes += 1
-    return _KEPT if num_classes >= min_unique else _TOO_FEW
+    return _KEPT if num_bits(classes) >= min_unique else _TOO_FEW
 
 
 @njit()
