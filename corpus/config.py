@@ -16,7 +16,7 @@ from corpus.layout import Layout
 
 DEFAULT_SOURCE = "music21_corpus"
 
-# Model -> encoding that it reads unless another one is asked for; other models are called as theirs.
+# Model -> encoding that it reads unless told otherwise; other models are called as theirs.
 MODEL_ENCODINGS = {"char_rnn": "deep_symphony", "conditional_char_rnn": "deep_symphony"}
 
 

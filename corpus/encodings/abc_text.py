@@ -74,7 +74,12 @@ class AbcTextEncoding:
     )
 
     def __init__(
-        self, *, inline_fields: str = "MLK", skyline: bool = False, max_steps: int = 1024
+        self,
+        *,
+        inline_fields: str = "MLK",
+        skyline: bool = False,
+        max_steps: int = 1024,
+        full: bool = False,
     ) -> None:
         """Makes the encoding.
 
@@ -83,6 +88,7 @@ class AbcTextEncoding:
           skyline: whether an instrument that plays chords gives its highest notes; else nothing.
           max_steps: characters of an example, cut between bars (lines where the text is given);
             0 leaves tunes whole.
+          full: as `skyline`.
 
         Raises:
           ValueError: a setting is out of range.
@@ -91,7 +97,7 @@ class AbcTextEncoding:
             raise ValueError(f"inline_fields is {inline_fields!r}; choose of M, L and K")
         tempo_grid.check_max_steps(max_steps)
         self._inline_fields = inline_fields
-        self._skyline = skyline
+        self._skyline = skyline or full
         self._max_steps = max_steps
 
     def encode(self, piece: Piece, *, is_training: bool = False) -> EncodedPiece:

@@ -20,6 +20,8 @@ from corpus.encodings.piece import Piece, read_piece
 from corpus.encodings.tempo_grid import UnusablePieceError, quarters_at, tempos_of
 from corpus.notes import Floats
 
+_LONGEST_BAR = 32  # quarter notes; files with one bar of 149 quarters exist
+
 Variant = TypeVar("Variant")
 
 
@@ -75,12 +77,16 @@ def _longest(times: Floats, qpms: Floats, total_time: float) -> float:
 
 
 def on_one_grid(piece: Piece, steps_per_quarter: int) -> Piece:
-    """The piece with one tempo and bars of whole steps: 4/4 stands for any other meter."""
+    """The piece with one tempo and usable bars: 4/4 stands for any other meter.
+
+    A bar is usable that is a whole number of steps and no longer than anybody counts.
+    """
     piece = one_tempo(piece)
     wholes = 4 * steps_per_quarter * piece.numerators.astype(np.int64)
     denominators = np.maximum(piece.denominators, 1)
     is_power = (denominators & (denominators - 1)) == 0
     usable = (wholes > 0) & (piece.denominators > 0) & is_power & (wholes % denominators == 0)
+    usable &= wholes <= _LONGEST_BAR * steps_per_quarter * denominators
     if usable.all():
         return piece
     return dataclasses.replace(

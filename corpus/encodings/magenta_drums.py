@@ -18,12 +18,12 @@ from note_seq import constants, drums_encoder_decoder, drums_lib
 
 from corpus.compiled import njit
 from corpus.encodings import melody_vectors
-from corpus.encodings.extraction import on_one_grid
 from corpus.encodings.melody_vectors import Events, Vectors
-from corpus.encodings.parts import even_bars, quantized_parts, time_span
+from corpus.encodings.parts import even_bars
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import EncodedExample, EncodedPiece
+from corpus.encodings.steady_parts import full_parts, magenta_parts
 
 _NUM_PITCHES = constants.MAX_MIDI_PITCH + 1
 _HAND_CLAP = 39  # what one_drum sounds like
@@ -74,7 +74,8 @@ class DrumsEncoding:
           min_bars: shorter tracks are dropped.
           max_steps: longer ones are cut off here.
           gap_bars: as many bars without a stroke end a track.
-          full: no change of tempo ends a track, and a longer one is cut into parts at bar lines.
+          full: no change of tempo ends a track, nor a few bars of another length, and a longer
+            one is cut into parts at bar lines.
 
         Raises:
           ValueError: tracks of less than two steps.
@@ -92,13 +93,16 @@ class DrumsEncoding:
         found = EncodedPiece()
         who = "drums"
         if piece.found_drums:
-            who += " of instruments " + ", ".join(map(str, piece.found_drums)) + " and those marked"
+            who += ", those of instruments " + ", ".join(map(str, piece.found_drums)) + " found"
         if self._full:
-            piece = on_one_grid(piece, self.steps_per_quarter)
-        for begin, part in quantized_parts(piece, self.steps_per_quarter, found.dropped):
-            for first_step, events in self._find(part, found.dropped):
-                span = time_span(begin, part, self.steps_per_quarter, first_step, len(events))
-                found.examples.append(EncodedExample(events, made_by=f"{who}, {span}"))
+            parts = full_parts(piece, self.steps_per_quarter, self._min_bars, found.dropped)
+        else:
+            parts = magenta_parts(piece, self.steps_per_quarter, found.dropped)
+        for part in parts:
+            for first_step, events in self._find(part.quantized, found.dropped):
+                span = part.span(first_step, len(events), self.steps_per_quarter)
+                made_by = f"{who}, {span}{part.remark}"
+                found.examples.append(EncodedExample(events, made_by=made_by))
         if not found.examples and not found.dropped:
             found.dropped["no_drums"] += 1
         return found
@@ -172,9 +176,9 @@ class DrumKitEncoding(DrumsEncoding):
 
     def beside(self, example: EncodedExample) -> Vectors:
         """What inputs have beside the event, shape [num_steps, 6]."""
-        return melody_vectors.lookback_inputs(
-            np.zeros_like(example.events), 1, (), _COUNTER_BITS
-        )[:, 1:]
+        return melody_vectors.lookback_inputs(np.zeros_like(example.events), 1, (), _COUNTER_BITS)[
+            :, 1:
+        ]
 
 
 @njit()

@@ -38,11 +38,11 @@ from corpus.encodings.magenta_melody import (
     BasicRnnEncoding,
     MelodyEncoding,
 )
-from corpus.encodings.melody_parts import full_parts, magenta_parts
 from corpus.encodings.melody_search import FIRST_PITCH, FoundMelody, MelodySearch, find_melodies
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import Controls, EncodedExample, EncodedPiece
+from corpus.encodings.steady_parts import full_parts, magenta_parts
 
 CHORDS = "chords"  # the name of the controls
 _CHORD_SYMBOL = 1  # note_seq's TextAnnotation.AnnotationType

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from note_seq import constants, melodies_lib
 
 from corpus.encodings import melody_vectors
-from corpus.encodings.melody_parts import full_parts, magenta_parts
 from corpus.encodings.melody_search import (
     FIRST_PITCH,
     NO_EVENT,
@@ -28,6 +27,7 @@ from corpus.encodings.melody_search import (
 from corpus.encodings.melody_vectors import LOOKBACKS, Events, Vectors
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
+from corpus.encodings.steady_parts import full_parts, magenta_parts
 
 STEPS_PER_QUARTER = 4
 

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from corpus.encodings.extraction import by_program, draw_variants, on_one_grid
-from corpus.encodings.parts import even_bars, on_grid, time_span
+from corpus.encodings.extraction import by_program, draw_variants
+from corpus.encodings.parts import even_bars, on_grid
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps, change_times, parts_at
+from corpus.encodings.steady_parts import full_parts
 from corpus.notes import Ints
 
 MIN_PITCH, MAX_PITCH = 0, 127
 
 REASONS = ("no_notes", "unusable_meter", "too_long", "pitch_out_of_range", "more_than_one_program")
 
-_GAP_BARS = 2  # in full: as many bars without a note part what stands before and after
+_GAP_BARS = 2  # in full: as many bars without a note, or in another meter, part what is around
 
 
 class OneProgramEncoding:
@@ -61,16 +62,16 @@ class OneProgramEncoding:
         self, piece: Piece, dropped: Counter[str]
     ) -> Iterator[tuple[str, Quantized]]:
         per_quarter = self._steps_per_quarter
-        piece = by_program(on_one_grid(piece, per_quarter))
+        piece = by_program(piece)
         if not len(piece.pitch):
             dropped["no_notes"] += 1
-        parts = parts_at(piece, change_times(piece), with_empty=False, with_controls=False)
-        for begin, _, quantized in on_grid(parts, per_quarter, dropped):
-            for program in np.unique(quantized.program).tolist():
-                mine = quantized.take(quantized.program == program)
+        for part in full_parts(piece, per_quarter, _GAP_BARS, dropped):
+            for program in np.unique(part.quantized.program).tolist():
+                mine = part.quantized.take(part.quantized.program == program)
                 for first, num_steps in _stretches(mine, self._max_steps):
-                    span = time_span(begin, quantized, per_quarter, first, num_steps)
-                    yield f"program {program}, {span}", _window(mine, first, num_steps)
+                    span = part.span(first, num_steps, per_quarter)
+                    place = f"program {program}, {span}{part.remark}"
+                    yield place, _window(mine, first, num_steps)
 
     def _semitones(self, piece: Piece, is_training: bool) -> Sequence[int]:
         """By how much a piece is moved, in the order of the examples."""

@@ -1,8 +1,8 @@
-"""The parts of a piece that melodies are looked for in: Magenta's, or longer ones.
+"""The parts of a piece that examples are looked for in: Magenta's, or longer ones.
 
 Magenta cuts wherever the tempo or the meter changes. Here the tempos are laid straight, and a
 meter is a change of its own only where bars of another length go on for as long as the shortest
-melody: a single 2/4 bar in 4/4 belongs to the melody around it.
+example: a single 2/4 bar in 4/4 belongs to the music around it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NEARLY = 1e-6  # of a quarter: times are sums of seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MelodyPart:
+class SteadyPart:
     """A part on the grid.
 
     Attributes:
@@ -45,38 +45,36 @@ class MelodyPart:
     remark: str = ""
     written: Callable[[float], float] = float
 
-    def place(self, melody: FoundMelody, steps_per_quarter: int) -> str:
-        """Where a melody comes from: "skyline of instrument 3, 12.0 s to 42.0 s, part 1 of 2"."""
-        who = f"instrument {melody.instrument}"
-        length = len(melody.events)
+    def span(self, first_step: int, num_steps: int, steps_per_quarter: int) -> str:
+        """Where steps stand in the piece, for people: "12.0 s to 42.0 s"."""
         if self.piece is None:
-            span = time_span(
-                self.begin, self.quantized, steps_per_quarter, melody.start_step, length
-            )
-            return f"{who}, {span}"
+            return time_span(self.begin, self.quantized, steps_per_quarter, first_step, num_steps)
         step = 60.0 / (self.quantized.qpm * steps_per_quarter)
         first, behind = (
-            self.written(self.begin + at * step)
-            for at in (melody.start_step, melody.start_step + length)
+            self.written(self.begin + at * step) for at in (first_step, first_step + num_steps)
         )
-        text = f"{'skyline of ' * melody.is_skyline}{who}, {first:.1f} s to {behind:.1f} s"
-        if melody.num_parts > 1:
-            text += f", part {melody.part + 1} of {melody.num_parts}"
-        return text + self.remark
+        return f"{first:.1f} s to {behind:.1f} s"
+
+    def place(self, melody: FoundMelody, steps_per_quarter: int) -> str:
+        """Where a melody comes from: "skyline of instrument 3, 12.0 s to 42.0 s, part 1 of 2"."""
+        span = self.span(melody.start_step, len(melody.events), steps_per_quarter)
+        who = f"{'skyline of ' * melody.is_skyline}instrument {melody.instrument}"
+        parts = f", part {melody.part + 1} of {melody.num_parts}" if melody.num_parts > 1 else ""
+        return f"{who}, {span}{parts}{self.remark}"
 
 
 def magenta_parts(
     piece: Piece, steps_per_quarter: int, dropped: Counter[str]
-) -> Iterator[MelodyPart]:
+) -> Iterator[SteadyPart]:
     """As `quantized_parts`."""
     for begin, quantized in quantized_parts(piece, steps_per_quarter, dropped):
-        yield MelodyPart(begin, quantized)
+        yield SteadyPart(begin, quantized)
 
 
 def full_parts(
     piece: Piece, steps_per_quarter: int, min_bars: float, dropped: Counter[str]
-) -> Iterator[MelodyPart]:
-    """The parts on one tempo, in bars of one length but for a few.
+) -> Iterator[SteadyPart]:
+    """The parts on one tempo that have notes, in bars of one length but for a few.
 
     Args:
       piece: what to split and quantize.
@@ -102,7 +100,7 @@ def full_parts(
         if is_common_time or of_begin[begin].is_mixed:
             numerator, denominator = of_begin[begin].meter
             remark = f", all bars as {numerator}/{denominator}"
-        yield MelodyPart(begin, quantized, part, remark, written)
+        yield SteadyPart(begin, quantized, part, remark, written)
 
 
 def _in_meter(part: Piece, meter: Meter) -> Piece:
