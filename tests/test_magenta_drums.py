@@ -102,7 +102,7 @@ def test_real_scores_give_magentas_tracks() -> None:
 
 @pytest.mark.slow
 def test_many_real_scores_give_magentas_tracks() -> None:
-    assert check_files(300) > 500
+    assert check_files(510) > 800
 
 
 STROKE = st.tuples(

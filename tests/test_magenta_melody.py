@@ -197,7 +197,7 @@ def test_real_scores_give_magentas_melodies() -> None:
 
 @pytest.mark.slow
 def test_many_real_scores_give_magentas_melodies() -> None:
-    assert check_files("clean_midi", 300) > 500
+    assert check_files("clean_midi", 510) > 900
     assert check_files("leadsheets", 200) > 50
 
 
