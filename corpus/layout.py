@@ -68,6 +68,14 @@ class Layout:
         """Pictures and pages."""
         return files.join(self.data, "reports")
 
+    def evaluation(self, model: str) -> str:
+        """What was found out about a model's samples: a page and a table, without extension."""
+        return files.join(self.reports, f"evaluation_{model}")
+
+    def benchmark(self, name: str) -> str:
+        """A public data set that models are compared on; the user puts it there."""
+        return files.join(self.data, "benchmarks", name)
+
     def model(self, model: str, genre: str) -> str:
         """Where one genre's model is trained; `genre` is the genre's name, not its folder."""
         return files.join(self.data, "models", model, names.slug(genre))

@@ -15,7 +15,7 @@ import numpy as np
 
 from trainers.judging.music import QUARTERS_PER_BAR, Floats, Music
 
-_NUM_PITCH_CLASSES = 12
+NUM_PITCH_CLASSES = 12
 _POSITIONS = 16  # of a bar: sixteenths
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
@@ -116,8 +116,8 @@ def values(name: str, music: list[Music], num_bars: int) -> Floats:
 
 
 def _pitch_classes(music: Music) -> Floats:
-    classes = music.pitch[music.pitched] % _NUM_PITCH_CLASSES
-    return np.bincount(classes, minlength=_NUM_PITCH_CLASSES).astype(np.float64)
+    classes = music.pitch[music.pitched] % NUM_PITCH_CLASSES
+    return np.bincount(classes, minlength=NUM_PITCH_CLASSES).astype(np.float64)
 
 
 def _spans(music: Music) -> tuple[Floats, Floats]:

@@ -20,7 +20,7 @@ Words = npt.NDArray[np.uint16]
 QUARTERS_PER_BAR = 4
 MAX_INTERVAL = 24  # semitones; a wider leap counts as this one
 MAX_RATIO = 6  # half octaves of time: 8 times as long
-_NUM_RATIOS = 2 * MAX_RATIO + 1
+NUM_INTERVALS, NUM_RATIOS = 2 * MAX_INTERVAL + 1, 2 * MAX_RATIO + 1
 _NUM_DRUM_SETS = 4000  # words stay below 0xD800, where Unicode has no characters of its own
 _TOGETHER = 1 / 16  # quarters: notes that begin so close begin together
 _DEFAULT_QPM = 120.0
@@ -131,15 +131,26 @@ def line_of(music: Music) -> Line:
         moves = np.clip(np.diff(tops), -MAX_INTERVAL, MAX_INTERVAL)[:-1] + MAX_INTERVAL
     else:
         moves = np.array([_drum_set(struck) for struck in np.split(pitch, firsts[1:])])[1:-1]
-    words = moves * _NUM_RATIOS + ratios(onsets) + MAX_RATIO
+    words = moves * NUM_RATIOS + _ratios(onsets)
     return Line(words.astype(np.uint16), onsets, music.owner, music.place)
 
 
-def ratios(onsets: Floats) -> Longs:
-    """How much longer an onset lasts than the one before, in half octaves: 2 is twice as long."""
+def _ratios(onsets: Floats) -> Longs:
+    """How much longer an onset lasts than the one before, in half octaves plus MAX_RATIO."""
     steps = np.diff(onsets)
     halves = np.rint(2 * np.log2(steps[1:] / steps[:-1]))
-    return np.clip(halves, -MAX_RATIO, MAX_RATIO).astype(np.int64)
+    clipped: Longs = np.clip(halves, -MAX_RATIO, MAX_RATIO).astype(np.int64)
+    return clipped + MAX_RATIO
+
+
+def intervals_of(words: Words) -> Longs:
+    """The intervals of the words of pitched music, 0 <= interval < NUM_INTERVALS, 24 is none."""
+    return words.astype(np.int64) // NUM_RATIOS
+
+
+def ratios_of(words: Words) -> Longs:
+    """The rhythm of words, 0 <= ratio < NUM_RATIOS; 6 is as long, 8 twice as long as before."""
+    return words.astype(np.int64) % NUM_RATIOS
 
 
 def _drum_set(struck: Longs) -> int:
