@@ -16,7 +16,7 @@ DEMO_GENRES ?= baroque,irish folk,chinese traditional
 
 # Values reach the shell through the environment, unexpanded: quotes, spaces and dollar
 # signs in names are safe.
-PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES WHERE MODEL HPARAMS BASE ENCODING EXTRACTION SETTINGS FORMAT SWEEP FORCE SEED SET BEAM_FLAGS
+PASSED_ON = DATA CONFIG RUNNER SITE INDEX FOLDER SELECT I_HAVE_PERMISSION SOURCE GENRE_TABLE PROVIDERS PROVIDER GENRES GENRE WHERE MODEL HPARAMS BASE ENCODING EXTRACTION SETTINGS FORMAT SWEEP FORCE SEED SET BEAM_FLAGS
 $(foreach name,$(PASSED_ON),$(eval override $(name) := $$(value $(name))))
 export $(PASSED_ON) DEMO_DATA DEMO_GENRES
 
@@ -48,7 +48,7 @@ DEV_EXTRAS  = demo,train,viz,gcp,bench,miditok,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install scrape $(STAGES) genres-purge viz train jobs sample beat audio evaluate report \
+.PHONY: help demo all install scrape $(STAGES) genres-purge viz train jobs sample beat play audio evaluate report \
   doctor test test-slow bench bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples \
   bench-train bench-gpu fuzz check format lock clean
 
@@ -101,8 +101,11 @@ jobs: $(VENV)/user ## print the training jobs as JSON lines, for a scheduler
 sample: $(VENV)/user ## sample every trained genre as MIDI files, side by side for each SWEEP setting
 	@$(RUN) trainers.sample $(CHOSEN) $(SWEPT)
 
-beat: $(VENV)/user ## lay sampled drums under a sampled melody of each genre, a minute long
-	@$(RUN) trainers.beat $(CHOSEN)
+beat: $(VENV)/user ## lay sampled drums under a sampled melody of GENRE, or of each genre, a minute long
+	@$(RUN) trainers.beat $(CHOSEN) $${GENRE:+--genre "$$GENRE"}
+
+play: $(VENV)/user ## play the model of GENRE, steered by lines on standard input
+	@$(RUN) trainers.play $(CHOSEN) --genre "$$GENRE"
 
 audio: $(VENV)/user ## render the samples as mp3, with fluidsynth or timidity, and ffmpeg
 	@$(RUN) trainers.audio $(CHOSEN)

@@ -21,6 +21,11 @@ COMMANDS = (
     "viz.report",
     "trainers.train",
     "trainers.sample",
+    "trainers.evaluate",
+    "trainers.beat",
+    "trainers.play",
+    "trainers.audio",
+    "trainers.text",
     "corpus.doctor",
     "corpus.preflight",
 )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from corpus import example_proto, files, names, reports, shards
 from corpus.config import Config
-from corpus.encodings import EncodedExample, Encoding
+from corpus.encodings import TEXT_ENCODINGS, EncodedExample, Encoding
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
 from trainers.features import Batch, Feeding, collate
@@ -36,8 +36,12 @@ def examples_report(config: Config) -> StageReport:
       ValueError: it has not run, or the subsets beside it are newer (they need not be there).
     """
     place = Layout(config.data)
-    subsets = reports.read(place.subsets)
     folder = place.examples(config.examples.encoding)
+    if config.examples.encoding in TEXT_ENCODINGS:
+        if report := reports.read(folder):
+            return report
+        raise ValueError(f"{folder} holds no texts; run `python -m trainers.text FILE` first")
+    subsets = reports.read(place.subsets)
     return reports.require(folder, "examples", subsets.output_hash if subsets else None)
 
 

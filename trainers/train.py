@@ -20,7 +20,7 @@ from corpus import command, names, reports
 from corpus.config import Config
 from corpus.encodings import open_encoding
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
-from trainers import engine, sweep, together
+from trainers import engine, memory, sweep, together
 from trainers.data import ALL_GENRES, example_genres, find_genre
 from trainers.features import Feeding
 from trainers.job import Job
@@ -105,6 +105,7 @@ def _parse(argv: Sequence[str]) -> Namespace:
 
 def _train(config: Config, name: str, text: str) -> None:
     torch.set_num_threads(1)
+    memory.keep_freed()
     machine = engine.Machine.of(config.train)
     with together.joined(machine.device.type):
         job = _job(config, name, text)

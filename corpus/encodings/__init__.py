@@ -19,8 +19,8 @@ from corpus.encodings.base import FULL, MAGENTA, Encoding, MelodyModelEncoding
 from corpus.encodings.results import EncodedExample, EncodedPiece, Events
 
 __all__ = [
-    "ENCODINGS", "EncodedExample", "EncodedPiece", "Encoding", "Events", "MelodyModelEncoding",
-    "open_encoding", "open_melody_encoding", "to_midi", "transpose",
+    "ENCODINGS", "TEXT_ENCODINGS", "EncodedExample", "EncodedPiece", "Encoding", "Events",
+    "MelodyModelEncoding", "open_encoding", "open_melody_encoding", "to_midi", "transpose",
 ]  # fmt: skip
 
 _NUM_KEYS = 12
@@ -111,6 +111,9 @@ ENCODINGS: dict[str, Entry] = {
     **{f"miditok_{name.lower()}": _miditok(name) for name in _TOKENIZERS},
 }
 
+# Of what is no score: nothing that reads scores offers these.
+TEXT_ENCODINGS: dict[str, Entry] = {"text": Entry("characters", "TextEncoding")}
+
 
 def open_encoding(config: ExamplesConfig) -> Encoding:
     """The encoding that the configuration names, with its settings.
@@ -119,12 +122,13 @@ def open_encoding(config: ExamplesConfig) -> Encoding:
       ValueError: there is no such encoding, way of extraction or setting, or a value that does
         not fit.
     """
-    if config.encoding not in ENCODINGS:
-        known = ", ".join(ENCODINGS)
+    entries = ENCODINGS | TEXT_ENCODINGS
+    if config.encoding not in entries:
+        known = ", ".join(entries)
         raise ValueError(f"unknown encoding {config.encoding!r}; known: {known}")
     if config.way not in (FULL, MAGENTA):
         raise ValueError(f"examples.extraction is full or magenta, not {config.extraction!r}")
-    entry = ENCODINGS[config.encoding]
+    entry = entries[config.encoding]
     maker = entry.load()
     given = settings.parse(config.settings, entry.settings(), config.encoding)
     if _FULL in inspect.signature(maker).parameters:

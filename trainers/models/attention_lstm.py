@@ -58,8 +58,10 @@ class AttentionLstm(nn.Module):
         window = torch.zeros(batch_size, self.attn_length, self.num_units)
         return AttentionState(flat, flat, flat, window, window)
 
-    def _gates_of_inputs(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _gates_of_inputs(self, inputs: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """(gates [..., 4n] of inputs [..., input_size], kernel from the state to the gates).
+
+        The product with the inputs is in a precision of its own.
 
         W1 has no nonlinearity behind it, so what does not depend on the state is done at once.
         """
@@ -68,15 +70,24 @@ class AttentionLstm(nn.Module):
         in_kernel, hidden_kernel = self.lstm_kernel[:input_size], self.lstm_kernel[input_size:]
         bias = self.input_bias @ in_kernel + self.lstm_bias
         state_kernel = torch.cat([attention_kernel @ in_kernel, hidden_kernel])
-        return inputs @ (x_kernel @ in_kernel) + bias, state_kernel
+        product = inputs.to(dtype) @ (x_kernel @ in_kernel).to(dtype)
+        return product.to(bias.dtype) + bias, state_kernel
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [B, T, n] of inputs [B, T, input_size], from a zero state, in full precision."""
-        with torch.autocast(inputs.device.type, enabled=False):
-            return self._scan(inputs.to(self.lstm_bias.dtype))
+        """Outputs [B, T, n] of inputs [B, T, input_size], from a zero state, in full precision.
 
-    def _scan(self, inputs: Tensor) -> Tensor:
-        gates_of_inputs, state_kernel = self._gates_of_inputs(inputs)
+        Under autocast some products are in bfloat16, see `attention_compiled`.
+        """
+        kind = inputs.device.type
+        is_bf16 = kind == "cpu" and torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False):
+            return self._scan(inputs.to(self.lstm_bias.dtype), is_bf16)
+
+    def _scan(self, inputs: Tensor, is_bf16: bool) -> Tensor:
+        # Steps first, before anything grows from the inputs.
+        by_step = inputs.transpose(0, 1).contiguous()
+        dtype = torch.bfloat16 if is_bf16 else by_step.dtype
+        gates_of_inputs, state_kernel = self._gates_of_inputs(by_step, dtype)
         weights = Weights(
             state=state_kernel,
             query=self.query_kernel,
@@ -86,13 +97,11 @@ class AttentionLstm(nn.Module):
             output=self.output_kernel,
             output_bias=self.output_bias,
         )
-        return attention_scan(
-            gates_of_inputs.transpose(0, 1).contiguous(), self.attn_length, weights
-        )
+        return attention_scan(gates_of_inputs, self.attn_length, weights, is_bf16=is_bf16)
 
     def step(self, inputs: Tensor, state: AttentionState) -> tuple[Tensor, AttentionState]:
         """Output [B, n] of one step's inputs [B, input_size], and the next state."""
-        gates_of_input, state_kernel = self._gates_of_inputs(inputs)
+        gates_of_input, state_kernel = self._gates_of_inputs(inputs, inputs.dtype)
         return self._step(gates_of_input, state_kernel, state)
 
     def _step(

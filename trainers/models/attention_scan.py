@@ -1,12 +1,13 @@
 """The attention layer over whole sequences, with a backward pass of its own.
 
 Left to autograd, every step copies the window of the last outputs and keeps the tanh
-over it (`make bench` compares). Here the outputs stand in one buffer whose views are the
+over it (`make bench-train` compares). Here the outputs stand in one buffer whose views are the
 windows, and the backward pass computes the squashed scores again instead of keeping
 them. They are most of the work, and torch's sigmoid is faster than its tanh, so
 tanh(x) = 2 sigmoid(2x) - 1 is used: the buffer holds 2x, and the constant falls out of
 the softmax. `AttentionLstm.step` is the layer as its formula has it, a step at a time; a
-test holds the two together, gradients included.
+test holds the two together, gradients included. On a processor `attention_compiled` does the same,
+several times as fast.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from trainers.models.attention_compiled import Prepared, compiled_scan
 from trainers.models.base import FORGET_BIAS
 
 
@@ -190,13 +192,35 @@ class _Scan(torch.autograd.Function):
         return grad_gates, None, *of_weights
 
 
-def attention_scan(gates_of_inputs: Tensor, length: int, weights: Weights) -> Tensor:
+def _prepared(weights: Weights) -> Prepared:
+    n = len(weights.score)
+    # Swapped, so that it is from (attention, hidden) as the gates' is.
+    output = torch.cat([weights.output[n:], weights.output[:n]])
+    twice_feature = 2 * weights.feature
+    return Prepared(
+        state=weights.state,
+        query=2 * weights.query,
+        query_bias=2 * weights.query_bias,
+        score=weights.score,
+        output=torch.cat([output, output @ twice_feature], 1),
+        output_bias=torch.cat([weights.output_bias, weights.output_bias @ twice_feature]),
+    )
+
+
+def attention_scan(
+    gates_of_inputs: Tensor, length: int, weights: Weights, *, is_bf16: bool = False
+) -> Tensor:
     """Outputs [B, T, n] of a whole sequence, from a zero state.
 
     Args:
       gates_of_inputs: [T, B, 4n], the part of the gates that does not depend on the state,
         biases included, but for the forget gate's constant 1.
       length: how many of its own outputs the layer attends to.
+      is_bf16: whether products on a processor may be in bfloat16.
     """
+    if gates_of_inputs.device.type == "cpu" and gates_of_inputs.dtype == torch.float32:
+        found = compiled_scan(gates_of_inputs, length, _prepared(weights), is_bf16=is_bf16)
+        if found is not None:
+            return found
     outputs: Tensor = _Scan.apply(gates_of_inputs, length, *weights)  # type: ignore[no-untyped-call]
     return outputs

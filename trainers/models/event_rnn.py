@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from trainers.features import Features, Feeding
 from trainers.hparams import CELL, Hparams
 from trainers.models.attention_lstm import AttentionLstm
 from trainers.models.base import Inputs, SequenceModel, State, basic_lstm, glorot
+from trainers.models.dropout import dropout
 from trainers.models.parallel_attention import ParallelAttentionLstm
 
 _Layer = AttentionLstm | ParallelAttentionLstm | nn.LSTM
@@ -85,7 +85,7 @@ class EventRnn(SequenceModel):
         """A layer's output as the next one gets it."""
         if self._residual and before.shape == output.shape:
             output = output + before
-        return F.dropout(output, 1.0 - self._keep_prob, self.training)
+        return dropout(output, self._keep_prob, is_training=self.training)
 
 
 def _layer(input_size: int, num_units: int, attn_length: int, attention: str) -> _Layer:
