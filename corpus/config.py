@@ -152,13 +152,34 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """Melodies from a trained model."""
+    """Music from a trained model; what is 0 or empty is left to the model's family."""
 
     num_outputs: int = 10
-    num_steps: int = 128
-    primer_melody: tuple[int, ...] = (60,)
+    num_steps: int = 0
     temperature: float = 1.0
-    qpm: float = 120.0
+    strategy: str = "full"
+    top_n: int = 0
+    guess_share: float = 0.05
+    top_p: float = 0.9
+    beam_size: int = 1
+    branch_factor: int = 1
+    steps_per_iteration: int = 1
+    qpm: float = 0.0
+    key: str = ""
+    primer_melody: tuple[int, ...] = ()
+    primer_pitches: tuple[int, ...] = ()
+    primer_drums: str = ""
+    primer_midi: str = ""
+    primer_text: str = ""
+    condition_on_primer: bool = False
+    inject_primer_during_generation: bool = True
+    backing_chords: str = ""
+    steps_per_chord: int = 16
+    render_chords: bool = False
+    note_density: float = 0.0
+    mean_pitch: float = 0.0
+    pitch_class_histogram: tuple[float, ...] = ()
+    disable_conditioning: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,17 +216,17 @@ _NEVER_EMPTY = ("data", "ingest.source", "genres.providers")
 _PATHS = (
     *("data", "deny", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
     *("scrape.site", "scrape.index", "scrape.catalog", "scrape.folder"),
-    *("genres.msd_labels", "genres.match_scores"),
+    *("genres.msd_labels", "genres.match_scores", "sample.primer_midi"),
 )
 
+_FROM_0 = (0, float("inf"))
 _LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("scrape.max_scores", "scrape.max_requests"), _FROM_0),
+    **dict.fromkeys(("scrape.daily_requests", "scrape.daily_mb"), _FROM_0),
+    **dict.fromkeys(("ingest.limit_per_artist", "subsets.max_tracks_per_artist"), _FROM_0),
     "seed": (0, 2**31 - 1),
     "beam.num_workers": (1, 1024),
     "scrape.delay_seconds": (0, 86_400),
-    "scrape.max_scores": (0, float("inf")),
-    "scrape.max_requests": (0, float("inf")),
-    "scrape.daily_requests": (0, float("inf")),
-    "scrape.daily_mb": (0, float("inf")),
     "scrape.max_page_mb": (0.001, 64),
     "scrape.max_score_mb": (0.001, 1024),
     "scrape.max_file_mb": (0.001, 1_000_000),
@@ -213,17 +234,14 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "scrape.max_seconds": (0.1, 3600),
     "scrape.max_tries": (1, 20),
     "scrape.revisit_days": (0, 36_500),
-    "ingest.limit_per_artist": (0, float("inf")),
     "ingest.files_per_shard": (1, 100_000),
     "ingest.num_readers": (1, 256),
     "ingest.near_duplicates": (0, 1.01),
     "ingest.max_file_mb": (0.001, 1024),
     "ingest.max_memory_mb": (64, 65_536),
     "ingest.max_seconds": (0.1, 3600),
-    "genres.spotify_daily_calls": (1, float("inf")),
+    **dict.fromkeys(("genres.spotify_daily_calls", "subsets.min_tracks"), (1, float("inf"))),
     "subsets.min_confidence": (0, 1),
-    "subsets.max_tracks_per_artist": (0, float("inf")),
-    "subsets.min_tracks": (1, float("inf")),
     "subsets.min_artists": (3, float("inf")),
     "subsets.eval_ratio": (0, 0.5),
     "subsets.test_ratio": (0, 0.4),
@@ -232,14 +250,17 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "viz.perplexity": (1, 1000),
     "viz.max_families": (1, 9),
     "train.patience": (0, 10**9),
-    "train.max_eval_batches": (1, 10**9),
-    "train.num_steps": (1, 10**9),
-    "train.eval_every": (1, 10**9),
-    "train.checkpoint_every": (1, 10**9),
-    "sample.num_outputs": (1, 100_000),
-    "sample.num_steps": (2, 100_000),
+    **dict.fromkeys(("train.max_eval_batches", "train.num_steps"), (1, 10**9)),
+    **dict.fromkeys(("train.eval_every", "train.checkpoint_every"), (1, 10**9)),
+    **dict.fromkeys(("sample.num_outputs", "sample.steps_per_iteration"), (1, 100_000)),
+    **dict.fromkeys(("sample.num_steps", "sample.top_n"), (0, 100_000)),
+    **dict.fromkeys(("sample.beam_size", "sample.branch_factor"), (1, 1000)),
+    **dict.fromkeys(("sample.guess_share", "sample.top_p"), (0, 1)),
+    **dict.fromkeys(("sample.qpm", "sample.note_density"), (0, 1000)),
     "sample.temperature": (0.01, 100),
-    "sample.qpm": (1, 1000),
+    "sample.steps_per_chord": (1, 1000),
+    "sample.mean_pitch": (0, 127),
+    "sample.pitch_class_histogram": _FROM_0,
 }
 
 

@@ -8,7 +8,8 @@ is seen, and not predicted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ def parts(roll: Roll, num_frames: int) -> list[Roll]:
     """The roll in parts of about so many frames; each begins with the last one's last frame."""
     count = max(round((len(roll) - 1) / num_frames), 1)
     cuts = np.linspace(0, len(roll) - 1, count + 1).astype(int).tolist()
-    return [roll[a : b + 1] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [roll[a : b + 1] for a, b in itertools.pairwise(cuts)]
 
 
 class FrameWise:
@@ -140,11 +141,12 @@ class RollIndex(ExampleIndex):
     examples: tuple[EncodedExample, ...] = ()
 
     @classmethod
-    def of(cls, examples: Sequence[EncodedExample]) -> RollIndex:
+    def of(cls, examples: Iterable[EncodedExample]) -> RollIndex:
         """An index of examples."""
-        nothing = np.zeros(len(examples), np.int64)
-        num_steps = np.array([len(example.events) for example in examples], np.int64)
-        return cls((), nothing, nothing, num_steps, nothing, examples=tuple(examples))
+        kept = tuple(examples)
+        nothing = np.zeros(len(kept), np.int64)
+        num_steps = np.array([len(example.events) for example in kept], np.int64)
+        return cls((), nothing, nothing, num_steps, nothing, examples=kept)
 
     def read(self, which: Sequence[int]) -> list[EncodedExample]:
         """Some examples, in the order asked."""

@@ -1,138 +1,42 @@
-"""`python -m trainers.sample`: melodies of every trained genre, as MIDI files."""
+"""`python -m trainers.sample`: music of every trained genre, or of a bundle, as MIDI files.
+
+The flags are those of Magenta's generators. A sweep lays the samples of several settings side by
+side: --sweep "temperature=0.6,1.0,1.2 key=C,Eb,f".
+"""
 
 from __future__ import annotations
 
+import argparse
+import functools
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from corpus import command, files, names, reports
-from corpus.config import Config, SampleConfig
-from corpus.encodings import (
-    EncodedExample,
-    Events,
-    MelodyModelEncoding,
-    open_melody_encoding,
-    to_midi,
-    transpose,
-)
+from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import StageReport
-from trainers.data import corpus_hash, example_genres
-from trainers.features import Features, rows_of
+from trainers import bundle, lazy_note_seq, sample_flags
+from trainers.data import ALL_GENRES, example_genres
 from trainers.loading import load_model
 from trainers.models import require_model
-from trainers.models.base import SequenceModel
-
-
-@torch.no_grad()
-def sample_events(
-    model: SequenceModel,
-    encoding: MelodyModelEncoding,
-    primer: Events,
-    config: SampleConfig,
-    seed: int,
-) -> list[Events]:
-    """Samples `num_outputs` sequences of `num_steps` events, primer included, side by side.
-
-    The same model, primer, settings and seed give the same events.
-    """
-    batch = config.num_outputs
-    generator = torch.Generator().manual_seed(seed)
-    sequences = np.zeros((batch, config.num_steps), dtype=np.int64)
-    start = min(len(primer), config.num_steps)
-    sequences[:, :start] = primer[:start]
-    state = model.initial_state(batch)
-    genre = torch.zeros(batch, dtype=torch.int64)
-    for step in range(config.num_steps - 1):
-        seen = sequences[:, : step + 1]
-        rows = [rows_of(encoding, EncodedExample(events)) for events in seen]
-        ids = torch.from_numpy(np.stack([of_ids[-1] for of_ids, _ in rows]))
-        vectors = torch.from_numpy(np.stack([of_vectors[-1] for _, of_vectors in rows]))
-        logits, state = model.step(Features(ids, vectors, genre), state)
-        if step + 1 < start:
-            continue
-        shares = torch.softmax(logits / config.temperature, 1)
-        labels = torch.multinomial(shares, 1, generator=generator).squeeze(1).tolist()
-        for row, label in enumerate(labels):
-            sequences[row, step + 1] = encoding.label_to_event(label, seen[row])
-    return list(sequences)
-
-
-class Job:
-    """One genre's samples."""
-
-    def __init__(self, config: Config, genre: str, model_report: StageReport) -> None:
-        self.config = config
-        self.genre = genre
-        self.layout = Layout(config.data)
-        self.folder = self.layout.samples(config.model_name, genre)
-        self.encoding = open_melody_encoding(config.examples)
-        self.model_hash = model_report.output_hash
-        settings = [config.sample, config.seed, reports.versions("torch", "note-seq")]
-        self.config_hash = reports.digest(settings)
-
-    def done(self) -> StageReport | None:
-        """The report of an earlier run that did exactly this."""
-        return reports.done(self.folder, self.config_hash, self.model_hash, force=self.config.force)
-
-    def run(self) -> StageReport:
-        """Samples, writes the MIDI files and the report."""
-        started = time.monotonic()
-        settings = self.config.sample
-        path = self.layout.bundle(self.config.model_name, self.genre)
-        model, _, info = load_model(path)
-        if info.corpus_hash != corpus_hash(self.config, self.genre):
-            raise ValueError(
-                f"{path} was trained on other examples than there are now; run `make train` again"
-            )
-        primer, moved_by = self.encoding.primer(settings.primer_melody)
-        reports.clear(self.folder)
-        written: dict[str, str] = {}
-        silent = 0
-        sampled = sample_events(model, self.encoding, primer, settings, self._seed())
-        for number, events in enumerate(sampled, start=1):
-            sequence = self.encoding.decode(EncodedExample(events), settings.qpm)
-            if not sequence.notes:
-                silent += 1
-                continue
-            sequence = transpose(sequence, -moved_by)
-            name = f"{names.slug(self.genre)}_{number:02d}.mid"
-            written[name] = files.write_bytes(files.join(self.folder, name), to_midi(sequence))
-        report = StageReport(
-            stage="sample",
-            unit="melodies",
-            config_hash=self.config_hash,
-            input_hash=self.model_hash,
-            versions=reports.versions("torch", "note-seq"),
-            inputs=settings.num_outputs,
-            outputs=len(written),
-            rejected={"no_notes": silent} if silent else {},
-            seconds=round(time.monotonic() - started, 3),
-            files=written,
-            details={"genre": self.genre, "steps_trained": info.step},
-        )
-        reports.write(self.folder, report)
-        return report
-
-    def _seed(self) -> int:
-        """A seed of the genre's own, so that two genres do not share their draws."""
-        return int(reports.digest([self.config.seed, self.genre])[:12], 16)
+from trainers.sample_job import PAGE, Job, Target, model_name
+from trainers.sweep import Variant, variants
 
 
 def trained_genres(config: Config) -> dict[str, StageReport]:
     """Genre -> report of its training, for the genres that the examples stage has now.
+
+    The model of all genres is among them, as `ALL_GENRES`.
 
     Raises:
       ValueError: nothing has been trained.
     """
     require_model(config.train.model)
     root = files.join(config.data, "models", config.model_name)
-    known = example_genres(config)
+    known = {*example_genres(config), ALL_GENRES}
     found: dict[str, StageReport] = {}
     for folder in files.list_folders(root):
         report = reports.read(files.join(root, folder))
@@ -143,23 +47,116 @@ def trained_genres(config: Config) -> dict[str, StageReport]:
     return found
 
 
+def trained_targets(config: Config, asked: str | None, output: str | None) -> list[Target]:
+    """What is to be sampled of all that has been trained: one genre, or every one.
+
+    A genre without a model of its own is that of the model of all genres.
+
+    Raises:
+      ValueError: no model knows the genre that is asked for.
+    """
+    trained = trained_genres(config)
+    place = Layout(config.data)
+    every = sorted(example_genres(config)) if ALL_GENRES in trained else []
+    found = []
+    for genre, report in trained.items():
+        path = place.bundle(config.model_name, genre)
+        folder = place.samples(config.model_name, genre)
+        told = every if genre == ALL_GENRES else [genre]
+        for each in told:
+            its_folder = files.join(folder, names.slug(each)) if genre == ALL_GENRES else folder
+            found.append(Target(path, report.output_hash, each, genre, its_folder))
+    if asked is not None:
+        own = [t for t in found if asked in (t.trained, names.slug(t.trained))]
+        found = own or [t for t in found if asked in (t.genre, names.slug(t.genre))]
+    if not found:
+        listed = ", ".join(dict.fromkeys([*trained, *every]))
+        raise ValueError(f"no trained model of genre {asked!r}; there are: {listed}")
+    return [_into(target, output) for target in found]
+
+
+def bundle_targets(
+    config: Config, path: str, asked: str | None, output: str | None
+) -> list[Target]:
+    """What is to be sampled of a bundle: its genre, or of several one or all.
+
+    Raises:
+      ValueError: it is no bundle, or does not know the genre.
+    """
+    info = bundle.load(path)[1]
+    own = info.genres if info.genre == ALL_GENRES else [info.genre]
+    wanted = [g for g in {*info.genres, *own} if asked in (g, names.slug(g))]
+    if asked in (None, ALL_GENRES):
+        wanted = own
+    if not wanted:
+        raise ValueError(f"{path} knows no genre {asked!r}; it knows {', '.join(info.genres)}")
+    place, name, digest = Layout(config.data), model_name(info), files.sha256_of(path)
+    return [
+        _into(
+            Target(
+                path, digest, genre, info.genre, place.samples(name, genre), checks_corpus=False
+            ),
+            output,
+        )
+        for genre in sorted(wanted)
+    ]
+
+
+def _into(target: Target, output: str | None) -> Target:
+    """The target with the folder that is asked for, which is not ours."""
+    if output is None:
+        return target
+    fields = {**vars(target), "folder": output, "is_ours": False}
+    return Target(**fields)
+
+
+def _jobs(arguments: argparse.Namespace, config: Config) -> Iterator[Job]:
+    asked, output = arguments.genre, arguments.output_dir
+    if arguments.bundle:
+        targets = bundle_targets(config, arguments.bundle, asked, output)
+    else:
+        targets = trained_targets(config, asked, output)
+    swept: list[tuple[Variant, Config]] = []
+    for variant in variants(arguments.sweep):
+        more = [f"sample.{name}={value}" for name, value in variant.settings]
+        swept.append((variant, command.load_config(sample_flags.with_settings(arguments, more))))
+    load = functools.lru_cache(maxsize=1)(load_model)  # of all genres of a bundle, once
+    for target in targets:
+        yield Job(config, target, swept, load)
+
+
 def main(argv: Sequence[str]) -> int:
-    """Samples every trained genre, or one; returns the exit code."""
+    """Samples every trained genre, one, or a bundle; returns the exit code."""
+    lazy_note_seq.install()
     parser = command.parser("trainers.sample", (__doc__ or "").strip())
     parser.add_argument("--genre", help="sample this genre only (default: every trained genre)")
+    parser.add_argument(
+        "--bundle", metavar="FILE", help="sample a bundle, without a corpus (default: none)"
+    )
+    parser.add_argument(
+        "--output_dir", metavar="FOLDER", help="where files go (default: samples/ below DATA)"
+    )
+    parser.add_argument(
+        "--sweep",
+        metavar="SETTINGS",
+        default="",
+        help='settings to compare, as "temperature=0.6,1.2 key=C,f" (default: none)',
+    )
+    sample_flags.add_flags(parser)
     arguments = parser.parse_args(argv)
+    arguments = sample_flags.with_settings(arguments, sample_flags.settings_of(arguments))
     config = command.load_config(arguments)
     torch.set_num_threads(1)
-    trained = trained_genres(config)
-    wanted = [genre for genre in trained if arguments.genre in (None, genre, names.slug(genre))]
-    if not wanted:
-        raise ValueError(
-            f"no trained model of genre {arguments.genre!r}; there are: {', '.join(trained)}"
-        )
-    for genre in tqdm(wanted, desc="sample", unit="genre", disable=not sys.stderr.isatty()):
-        job = Job(config, genre, trained[genre])
+    jobs = list(_jobs(arguments, config))
+    for job in tqdm(jobs, desc="sample", unit="genre", disable=not sys.stderr.isatty()):
         report = job.done() or job.run()
-        print(f"sample {genre}: {report.outputs} of {report.inputs} melodies in {job.folder}")
+        why = "".join(f", {count} {reason}" for reason, count in report.rejected.items())
+        print(
+            f"sample {job.target.genre}: {report.outputs} of {report.inputs} {report.unit} "
+            f"in {job.folder}{why}"
+        )
+        if job.variants:
+            print(f"  side by side: {files.join(job.folder, PAGE)}")
     return 0
 
 

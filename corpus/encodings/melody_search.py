@@ -28,6 +28,8 @@ from corpus.encodings.skyline import leave_accompaniment_out
 NO_EVENT, NOTE_OFF, FIRST_PITCH = 0, 1, 2  # event classes: 2 is the lowest pitch of the range
 
 _NUM_KEYS = constants.NOTES_PER_OCTAVE
+_FEW_EVENTS = 64
+
 # IN_KEY[pitch class, key]: 1 where the pitch class is a note of the major key.
 IN_KEY: Steps = np.zeros((_NUM_KEYS, _NUM_KEYS), np.int64)
 for _pitch_class, _keys in enumerate(constants.NOTE_KEYS):
@@ -159,7 +161,9 @@ def squash(events: Steps, min_note: int, max_note: int, key: int | None) -> tupl
     if key is None and (min_note, max_note) == (0, constants.MAX_MIDI_PITCH + 1):
         return events, 0
     squashed = events.copy()
-    moved_by = _squash(squashed, min_note, max_note, -1 if key is None else key, IN_KEY)
+    # Compiled code takes half a second to load: too long for a primer.
+    move = _squash if len(events) > _FEW_EVENTS else _squash.py_func
+    moved_by = move(squashed, min_note, max_note, -1 if key is None else key, IN_KEY)
     return squashed, int(moved_by)
 
 

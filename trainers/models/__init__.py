@@ -9,7 +9,7 @@ from typing import cast
 
 from corpus.config import MODEL_ENCODINGS
 from trainers.features import Feeding
-from trainers.hparams import GLOBAL, Hparams
+from trainers.hparams import COSINE, GLOBAL, Hparams
 from trainers.models.base import SequenceModel
 
 
@@ -47,6 +47,19 @@ _PERFORMANCE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding
 _MODULO = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0)
 _NOTE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=128)
 
+# mcleavey/musical-neural-net: 4 layers of 600, the last as wide as the embedding, at Merity's rates
+# for a multiplier of 1. There the learning rate falls in four stages, here all along.
+_AWD_LSTM = Entry(
+    Hparams(
+        batch_size=32, rnn_layer_sizes=(600, 600, 600, 400), embedding_size=400, bptt=200,
+        learning_rate=0.003, beta1=0.7, beta2=0.99, schedule=COSINE, clip_norm=0.3, clip=GLOBAL,
+        dropout_keep_prob=0.95, weight_drop=0.1, input_drop=0.05, embedding_drop=0.02,
+        hidden_drop=0.05, activation_penalty=2.0, slowness_penalty=1.0,
+    ),
+    "awd_lstm",
+    "AwdLstm",
+)  # fmt: skip
+
 MODELS: dict[str, Entry] = {
     "basic_rnn": _lstm(128, 128),
     "mono_rnn": _lstm(128, 128),
@@ -69,6 +82,16 @@ MODELS: dict[str, Entry] = {
     "polyphony": _lstm(256, 256, 256, batch=64, embedding_size=256),
     # creative-prediction's notebook: 2 layers of 256, events embedded in 256 numbers.
     "zeldic": _lstm(256, 256, batch=64, keep=1.0, embedding_size=256),
+    "notewise": _AWD_LSTM,
+    "notewise_chamber": _AWD_LSTM,
+    "chordwise": _AWD_LSTM,
+    # Each key by itself, as the LSTM that Bai et al. (2018) compare with.
+    "pianoroll": Entry(
+        Hparams(
+            batch_size=16, rnn_layer_sizes=(200,), dropout_keep_prob=0.6, learning_rate=0.005,
+            schedule=COSINE, clip_norm=1.0, clip=GLOBAL,
+        )
+    ),
     # DeepSymphony: 3 layers of 512. Any text or events; see CONTRIBUTING.md.
     "char_rnn": Entry(
         Hparams(
