@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers import osc
-from trainers.controls import Control, ControlError, of_message, parse_line, read_score
+from trainers.live import osc
+from trainers.live.controls import Control, ControlError, of_message, parse_line, read_score
 
 C_MAJOR = (1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
 

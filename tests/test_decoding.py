@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.decoding import ARGMAX, BEST_GUESS, FULL, TOP_P, TRUNCATED, Draws, Strategy
+from trainers.sampling.decoding import ARGMAX, BEST_GUESS, FULL, TOP_P, TRUNCATED, Draws, Strategy
 
 SHARES = np.array([0.05, 0.4, 0.1, 0.25, 0.2])
 MANY = 20_000

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.fast_steps import MOST_ROWS, FastSteps, fastest
 from trainers.features import Features, Feeding
 from trainers.hparams import Hparams
 from trainers.models.awd_lstm import AwdLstm
 from trainers.models.base import SequenceModel
 from trainers.models.event_rnn import EventRnn
+from trainers.sampling.fast_steps import MOST_ROWS, FastSteps, fastest
 
 torch.set_num_threads(1)
 EVENTS = Feeding("performance", "1", (11,), 0, (11,))

@@ -11,7 +11,7 @@ from corpus.config import ExamplesConfig
 from corpus.encodings import ENCODINGS, EncodedExample, open_encoding
 from corpus.encodings.results import Controls
 from trainers.features import rows_of
-from trainers.feeds import WholeFeed, feed_of
+from trainers.sampling.feeds import WholeFeed, feed_of
 
 NUM_STEPS, ROWS = 150, 3
 NAMES = [name for name in ENCODINGS if not name.startswith("miditok_") and name != "rnn-nade"]

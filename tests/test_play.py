@@ -23,10 +23,10 @@ from tests.encoding_pieces import StepNote, piece_of
 from tests.test_controls import DENSITY, packet
 from tests.tiny_bundles import tiny_model, write_bundle
 from trainers import play
-from trainers.controls import Control, ControlError, Score, parse_line, read_score
-from trainers.followers import Message, follower_of
-from trainers.listening import Ears
-from trainers.player import Player, Recording
+from trainers.live.controls import Control, ControlError, Score, parse_line, read_score
+from trainers.live.followers import Message, follower_of
+from trainers.live.listening import Ears
+from trainers.live.player import Player, Recording
 
 torch.set_num_threads(1)
 

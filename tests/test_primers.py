@@ -13,10 +13,10 @@ from corpus.config import ExamplesConfig, SampleConfig
 from corpus.encodings import EncodedExample, open_encoding
 from corpus.encodings.piece import Piece
 from tests import makers
-from trainers import primers
-from trainers.families import family_of
-from trainers.keys import parse_key
-from trainers.plans import Plan, make_plan
+from trainers.sampling import primers
+from trainers.sampling.families import family_of
+from trainers.sampling.keys import parse_key
+from trainers.sampling.plans import Plan, make_plan
 
 
 def plan(name: str, **settings: Any) -> Plan:

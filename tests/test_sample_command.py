@@ -19,7 +19,8 @@ from corpus.config import SampleConfig
 from corpus.readers import read_score
 from corpus.records import StageReport
 from tests.sampled_models import write_bundle
-from trainers import bundle, sample, sample_flags
+from trainers import bundle, sample
+from trainers.sampling import flags
 
 ROOT = Path(__file__).parents[1]
 
@@ -243,11 +244,11 @@ def test_a_bad_bundle_is_named(tmp_path: Path, damage: str) -> None:
 
 def test_flags_are_the_settings() -> None:
     known = {field.name for field in dataclasses.fields(SampleConfig)}
-    assert set(sample_flags._HELP) == known
+    assert set(flags._HELP) == known
 
 
 LAZY = """
-from trainers import lazy_note_seq
+from trainers.sampling import lazy_note_seq
 lazy_note_seq.install()
 import sys
 from note_seq import melodies_lib

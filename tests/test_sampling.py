@@ -11,14 +11,20 @@ import torch
 from corpus.config import ExamplesConfig, SampleConfig
 from corpus.encodings import EncodedExample, Encoding, open_encoding
 from tests.sampled_models import READERS, small_model
-from trainers import sampling
-from trainers.beam import Search, grow
-from trainers.decoding import ARGMAX, Draws, Strategy
 from trainers.features import Features, rows_of
-from trainers.grammars import Grammar, KeyboardGrammar, NoteGrammar, PolyphonyGrammar, TimedGrammar
-from trainers.lines import Beginning, Lines
 from trainers.models.base import SequenceModel, State
-from trainers.plans import Plan, make_plan
+from trainers.sampling import sampler
+from trainers.sampling.beam import Search, grow
+from trainers.sampling.decoding import ARGMAX, Draws, Strategy
+from trainers.sampling.grammars import (
+    Grammar,
+    KeyboardGrammar,
+    NoteGrammar,
+    PolyphonyGrammar,
+    TimedGrammar,
+)
+from trainers.sampling.lines import Beginning, Lines
+from trainers.sampling.plans import Plan, make_plan
 
 torch.set_num_threads(1)
 NUM_STEPS = 40
@@ -42,7 +48,7 @@ def sampled(encoding: Encoding, num_outputs: int = 3, **settings: Any) -> list[E
     model = small_model(encoding)[0]
     plan = plan_of(encoding, **settings)
     return list(
-        sampling.sample(
+        sampler.sample(
             model, encoding, plan.beginning, plan.grammar, num_outputs=num_outputs, seed=4
         )
     )
@@ -130,7 +136,7 @@ def stubborn_sample(name: str, liked: list[int], grammar: Grammar, first: Any) -
     sizes = sizes if isinstance(sizes, tuple) else (sizes,)
     logits = np.zeros(sum(sizes))
     logits[liked] = 50.0
-    found = sampling.sample(
+    found = sampler.sample(
         Stubborn(logits, sizes), encoding, Beginning(np.array(first)), lambda: grammar,
         num_outputs=1, seed=0, strategy=Strategy(ARGMAX),
     )  # fmt: skip
@@ -205,7 +211,7 @@ def searched(search: Search, num_steps: int, seed: int = 0, count: int = 3) -> l
     """Samples of one_drum of a chain in which the likely beginning has no likely end."""
     table = np.log(np.array([[0.5, 0.5], [0.02, 0.98]]))
     encoding = open_encoding(ExamplesConfig(encoding="one_drum"))
-    found = sampling.sample(
+    found = sampler.sample(
         Chain(table), encoding, Beginning(np.array([0])), lambda: Grammar(num_steps),
         num_outputs=count, seed=seed, search=search,
     )  # fmt: skip
@@ -267,6 +273,6 @@ def test_a_search_keeps_likelihood_states_and_events_together() -> None:
 def test_many_samples_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     encoding = open_encoding(ExamplesConfig(encoding="basic_rnn"))
     whole = sampled(encoding, 7)
-    monkeypatch.setattr(sampling, "_MOST_ROWS", 3)
+    monkeypatch.setattr(sampler, "_MOST_ROWS", 3)
     for one, other in zip(whole, sampled(encoding, 7), strict=True):
         assert np.array_equal(one.events, other.events)

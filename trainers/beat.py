@@ -32,7 +32,7 @@ from trainers.beat_parts import (
     inferred,
     lay,
 )
-from trainers.families import LEAD_SHEETS, family_of
+from trainers.sampling.families import LEAD_SHEETS, family_of
 
 BEAT = "beat"  # the folder below samples, and the stage
 _USUAL_QPM, _LOWEST_QPM, _HIGHEST_QPM = 120.0, 40.0, 300.0

@@ -14,14 +14,14 @@ from corpus.encodings.chord_inference import ChordInferenceError, infer_chords
 from corpus.encodings.chord_symbols import NO_CHORD, chord_symbol
 from corpus.encodings.piece import read_piece
 from corpus.layout import Layout
-from trainers import sampling
 from trainers.bundle import BundleInfo
 from trainers.data import ALL_GENRES
-from trainers.decoding import Strategy
-from trainers.families import DRUMS, LEAD_SHEETS, MELODIES, family_of
 from trainers.loading import load_model
 from trainers.models.base import SequenceModel
-from trainers.plans import make_plan
+from trainers.sampling import sampler
+from trainers.sampling.decoding import Strategy
+from trainers.sampling.families import DRUMS, LEAD_SHEETS, MELODIES, family_of
+from trainers.sampling.plans import make_plan
 
 MELODY_MODELS = (
     "attention_rnn", "lookback_rnn", "basic_rnn", "mono_rnn", "chord_pitches_improv",
@@ -57,7 +57,7 @@ class Part:
             settings.strategy, settings.temperature, settings.top_n, settings.guess_share,
             settings.top_p,
         )  # fmt: skip
-        found = sampling.sample(
+        found = sampler.sample(
             self.model, self.encoding, plan.beginning, plan.grammar,
             num_outputs=settings.num_outputs, seed=seed, strategy=strategy,
         )  # fmt: skip

@@ -27,12 +27,20 @@ from corpus import command, files, names
 from corpus.config import Config
 from corpus.encodings import to_midi
 from corpus.layout import Layout
-from trainers.controls import MAX_LINE, MAX_SECONDS, STOP, Control, ControlError, Score, read_score
 from trainers.data import ALL_GENRES
-from trainers.followers import Message
-from trainers.listening import LOOPBACK, Ears
+from trainers.live.controls import (
+    MAX_LINE,
+    MAX_SECONDS,
+    STOP,
+    Control,
+    ControlError,
+    Score,
+    read_score,
+)
+from trainers.live.followers import Message
+from trainers.live.listening import LOOPBACK, Ears
+from trainers.live.player import Player, Recording
 from trainers.loading import load_model
-from trainers.player import Player, Recording
 
 _USUAL_SECONDS, _USUAL_QPM = 60.0, 120.0
 _SECONDS_BEHIND = 4.0  # of music behind the last control

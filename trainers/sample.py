@@ -18,11 +18,12 @@ from corpus import command, files, names, reports
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import StageReport
-from trainers import bundle, lazy_note_seq, sample_flags
+from trainers import bundle
 from trainers.data import ALL_GENRES, example_genres
 from trainers.loading import load_model
 from trainers.models import require_model
-from trainers.sample_job import PAGE, Job, Target, model_name
+from trainers.sampling import flags, lazy_note_seq
+from trainers.sampling.job import PAGE, Job, Target, model_name
 from trainers.sweep import Variant, variants
 
 
@@ -119,7 +120,7 @@ def _jobs(arguments: argparse.Namespace, config: Config) -> Iterator[Job]:
     swept: list[tuple[Variant, Config]] = []
     for variant in variants(arguments.sweep):
         more = [f"sample.{name}={value}" for name, value in variant.settings]
-        swept.append((variant, command.load_config(sample_flags.with_settings(arguments, more))))
+        swept.append((variant, command.load_config(flags.with_settings(arguments, more))))
     load = functools.lru_cache(maxsize=1)(load_model)  # of all genres of a bundle, once
     for target in targets:
         yield Job(config, target, swept, load)
@@ -142,9 +143,9 @@ def main(argv: Sequence[str]) -> int:
         default="",
         help='settings to compare, as "temperature=0.6,1.2 key=C,f" (default: none)',
     )
-    sample_flags.add_flags(parser)
+    flags.add_flags(parser)
     arguments = parser.parse_args(argv)
-    arguments = sample_flags.with_settings(arguments, sample_flags.settings_of(arguments))
+    arguments = flags.with_settings(arguments, flags.settings_of(arguments))
     config = command.load_config(arguments)
     torch.set_num_threads(1)
     jobs = list(_jobs(arguments, config))

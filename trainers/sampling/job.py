@@ -13,14 +13,15 @@ from corpus import files, names, reports
 from corpus.config import Config, SampleConfig, own_encoding
 from corpus.encodings import EncodedExample, Encoding, to_midi
 from corpus.records import StageReport
-from trainers import bundle, sample_page, sampling
-from trainers.beam import Search
+from trainers import bundle
 from trainers.data import corpus_hash
-from trainers.decoding import Strategy
-from trainers.keys import parse_key
 from trainers.loading import load_model
 from trainers.models.base import SequenceModel
-from trainers.plans import make_plan
+from trainers.sampling import page, sampler
+from trainers.sampling.beam import Search
+from trainers.sampling.decoding import Strategy
+from trainers.sampling.keys import parse_key
+from trainers.sampling.plans import make_plan
 from trainers.sweep import Variant
 
 Load = Callable[[str], tuple[SequenceModel, Encoding, bundle.BundleInfo]]
@@ -115,10 +116,10 @@ class Job:
                 rejected.update([sample.reason] if sample.reason else [])
                 cells.append(_cell(sample, found))
             if variant is not None:
-                rows.append(sample_page.Row(variant.words, _affect(each.sample), cells))
+                rows.append(page.Row(variant.words, _affect(each.sample), cells))
         if rows:
             title = f"{info.model}: {self.target.genre}"
-            text = sample_page.page(title, rows)
+            text = page.page(title, rows)
             written[PAGE] = files.write_bytes(files.join(self.folder, PAGE), text.encode())
         inputs = sum(map(len, made))
         report = StageReport(
@@ -162,7 +163,7 @@ class Job:
         genres = info.genres
         genre = genres.index(self.target.genre) if len(genres) > 1 else 0
         plan = make_plan(encoding, info.examples_config(), settings, genre)
-        found = sampling.sample(
+        found = sampler.sample(
             model,
             encoding,
             plan.beginning,
@@ -239,10 +240,10 @@ def _file_of(sample: Sample) -> bytes:
     return f"X:1\nM:4/4\nL:1/16\nQ:1/4={qpm:g}\nK:C\n{body}\n".encode()
 
 
-def _cell(sample: Sample, written: dict[str, str]) -> sample_page.Cell:
+def _cell(sample: Sample, written: dict[str, str]) -> page.Cell:
     if sample.sequence is None:
-        return sample_page.Cell(next(iter(written), ""), sample.reason.replace("_", " "))
-    return sample_page.Cell(list(written)[-1], sample_page.piano_roll(sample.sequence))
+        return page.Cell(next(iter(written), ""), sample.reason.replace("_", " "))
+    return page.Cell(list(written)[-1], page.piano_roll(sample.sequence))
 
 
 def _affect(settings: SampleConfig) -> str:

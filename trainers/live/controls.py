@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trainers.keys import parse_key
-from trainers.osc import OscMessage
+from trainers.live.osc import OscMessage
+from trainers.sampling.keys import parse_key
 
 OFF, STOP, AT = "off", "stop", "at"
 PITCH, DENSITY, KEY, GENRE, NOISE, CHORD = "pitch", "density", "key", "genre", "noise", "chord"

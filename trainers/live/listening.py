@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-from trainers import osc
-from trainers.controls import MAX_LINE, Control, ControlError, of_message, parse_line
+from trainers.live import osc
+from trainers.live.controls import MAX_LINE, Control, ControlError, of_message, parse_line
 
 LOOPBACK = "127.0.0.1"
 _MAX_PACKET = 65_536

@@ -16,14 +16,14 @@ from corpus.encodings import Encoding
 from corpus.encodings.magenta_improv import LeadSheetEncoding
 from corpus.encodings.magenta_melody import MelodyEncoding
 from corpus.encodings.tempo_grid import TICKS_PER_QUARTER
-from trainers.controls import Control
-from trainers.decoding import Draws, Strategy
-from trainers.fast_steps import fastest
 from trainers.features import Features
-from trainers.followers import Message, follower_of, pitch_column
-from trainers.grammars import grammar_of
+from trainers.live.controls import Control
+from trainers.live.followers import Message, follower_of, pitch_column
+from trainers.live.steering import Steering
 from trainers.models.base import SequenceModel
-from trainers.steering import Steering
+from trainers.sampling.decoding import Draws, Strategy
+from trainers.sampling.fast_steps import fastest
+from trainers.sampling.grammars import grammar_of
 
 Longs = npt.NDArray[np.int64]
 

@@ -29,7 +29,7 @@ from corpus.encodings.magenta_performance import (
 )
 from corpus.encodings.magenta_performance import DENSITY as DENSITY_BIN
 from corpus.encodings.results import Controls
-from trainers.controls import (
+from trainers.live.controls import (
     CHORD,
     DENSITY,
     GENRE,
@@ -41,8 +41,8 @@ from trainers.controls import (
     Value,
     scale_of,
 )
-from trainers.feeds import Feed, KeyFeed, OneHotFeed, feed_of
-from trainers.followers import Follower
+from trainers.live.followers import Follower
+from trainers.sampling.feeds import Feed, KeyFeed, OneHotFeed, feed_of
 
 Longs = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.float32]

@@ -11,11 +11,11 @@ from torch.utils import _pytree as pytree
 
 from corpus.encodings import Encoding
 from corpus.encodings.results import Controls
-from trainers.decoding import Draws, Floats, Strategy
-from trainers.fast_steps import Steps
 from trainers.features import Features
-from trainers.feeds import feed_of
-from trainers.grammars import Grammar
+from trainers.sampling.decoding import Draws, Floats, Strategy
+from trainers.sampling.fast_steps import Steps
+from trainers.sampling.feeds import feed_of
+from trainers.sampling.grammars import Grammar
 
 Longs = npt.NDArray[np.int64]
 

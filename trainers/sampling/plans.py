@@ -14,10 +14,10 @@ from corpus.config import ExamplesConfig, SampleConfig
 from corpus.encodings import EncodedExample, Encoding, Events, transpose
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import Controls
-from trainers import families, primers
-from trainers.grammars import Grammar, PolyphonyGrammar, grammar_of
-from trainers.keys import Key, parse_key
-from trainers.lines import Beginning
+from trainers.sampling import families, primers
+from trainers.sampling.grammars import Grammar, PolyphonyGrammar, grammar_of
+from trainers.sampling.keys import Key, parse_key
+from trainers.sampling.lines import Beginning
 
 _MIDDLE_C, _BASS_DRUM = 60, "[(36,)]"
 _TRIAD = (60, 64, 67)

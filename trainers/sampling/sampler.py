@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import torch
 
 from corpus.encodings import EncodedExample, Encoding
-from trainers.beam import Search, grow
-from trainers.decoding import Draws, Strategy
-from trainers.fast_steps import fastest
-from trainers.grammars import Grammar
-from trainers.lines import Beginning, Lines
 from trainers.models.base import SequenceModel
+from trainers.sampling.beam import Search, grow
+from trainers.sampling.decoding import Draws, Strategy
+from trainers.sampling.fast_steps import fastest
+from trainers.sampling.grammars import Grammar
+from trainers.sampling.lines import Beginning, Lines
 
 _MOST_ROWS = 256  # sequences side by side; more are made one batch after the other
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainers.decoding import Draws, Strategy
-from trainers.lines import Lines, Longs
+from trainers.sampling.decoding import Draws, Strategy
+from trainers.sampling.lines import Lines, Longs
 
 
 @dataclass(frozen=True)

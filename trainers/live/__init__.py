@@ -1,0 +1,1 @@
+"""Playing live: controls as they come, notes as they are due."""

@@ -1,0 +1,1 @@
+"""Sampling: what a sample begins with, what may follow, and how it is chosen."""
