@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus import names
+from corpus.config_limits import LIMITS
 from corpus.layout import Layout
 
 DEFAULT_SOURCE = "music21_corpus"
@@ -219,50 +220,6 @@ _PATHS = (
     *("genres.msd_labels", "genres.match_scores", "sample.primer_midi"),
 )
 
-_FROM_0 = (0, float("inf"))
-_LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("scrape.max_scores", "scrape.max_requests"), _FROM_0),
-    **dict.fromkeys(("scrape.daily_requests", "scrape.daily_mb"), _FROM_0),
-    **dict.fromkeys(("ingest.limit_per_artist", "subsets.max_tracks_per_artist"), _FROM_0),
-    "seed": (0, 2**31 - 1),
-    "beam.num_workers": (1, 1024),
-    "scrape.delay_seconds": (0, 86_400),
-    "scrape.max_page_mb": (0.001, 64),
-    "scrape.max_score_mb": (0.001, 1024),
-    "scrape.max_file_mb": (0.001, 1_000_000),
-    "scrape.timeout_seconds": (0.1, 600),
-    "scrape.max_seconds": (0.1, 3600),
-    "scrape.max_tries": (1, 20),
-    "scrape.revisit_days": (0, 36_500),
-    "ingest.files_per_shard": (1, 100_000),
-    "ingest.num_readers": (1, 256),
-    "ingest.near_duplicates": (0, 1.01),
-    "ingest.max_file_mb": (0.001, 1024),
-    "ingest.max_memory_mb": (64, 65_536),
-    "ingest.max_seconds": (0.1, 3600),
-    **dict.fromkeys(("genres.spotify_daily_calls", "subsets.min_tracks"), (1, float("inf"))),
-    "subsets.min_confidence": (0, 1),
-    "subsets.min_artists": (3, float("inf")),
-    "subsets.eval_ratio": (0, 0.5),
-    "subsets.test_ratio": (0, 0.4),
-    "subsets.tracks_per_shard": (1, 100_000),
-    "examples.shard_mb": (0.001, 100_000),
-    "viz.perplexity": (1, 1000),
-    "viz.max_families": (1, 9),
-    "train.patience": (0, 10**9),
-    **dict.fromkeys(("train.max_eval_batches", "train.num_steps"), (1, 10**9)),
-    **dict.fromkeys(("train.eval_every", "train.checkpoint_every"), (1, 10**9)),
-    **dict.fromkeys(("sample.num_outputs", "sample.steps_per_iteration"), (1, 100_000)),
-    **dict.fromkeys(("sample.num_steps", "sample.top_n"), (0, 100_000)),
-    **dict.fromkeys(("sample.beam_size", "sample.branch_factor"), (1, 1000)),
-    **dict.fromkeys(("sample.guess_share", "sample.top_p"), (0, 1)),
-    **dict.fromkeys(("sample.qpm", "sample.note_density"), (0, 1000)),
-    "sample.temperature": (0.01, 100),
-    "sample.steps_per_chord": (1, 1000),
-    "sample.mean_pitch": (0, 127),
-    "sample.pitch_class_histogram": _FROM_0,
-}
-
 
 def all_keys(section: type = Config, prefix: str = "") -> list[str]:
     """Every dotted key, in file order, for instance `ingest.source`."""
@@ -321,7 +278,7 @@ def _coerce(value: Any, kind: Any, key: str) -> Any:
         except (TypeError, ValueError, OverflowError):
             number = None
         if number is not None and str(number) not in ("nan", "inf") and number == float(value):
-            low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
+            low, high = LIMITS.get(key, (float("-inf"), float("inf")))
             if low <= number <= high:
                 return number
             raise ValueError(f"{key} lies between {low:g} and {high:g}, not {value}")
