@@ -39,7 +39,7 @@ _PERFORMANCES = (
 )
 
 _TOKENIZERS = (
-    "REMI", "TSD", "MIDILike", "Structured", "CPWord", "Octuple", "MuMIDI", "MMM", "PerTok",
+    "REMI", "TSD", "MIDILike", "Structured", "CPWord", "Octuple", "MuMIDI", "MMM", "PerTok", "BEAT",
 )  # fmt: skip
 _FULL = "full"  # the maker's keyword for extraction
 
