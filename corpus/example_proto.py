@@ -12,6 +12,8 @@ them (`chords`, `density_bin`, ...) are further feature lists, as long.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +21,18 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from corpus.example_wire import (
+    BYTES_LIST,
+    FIRST,
+    SECOND,
+    delimited,
+    read_steps,
+    varint,
+    write_steps,
+)
+
 _PACKAGE = "genremill.example"
+_WHOLE, _UNREAD = "SequenceExample", "UnreadExample"
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
@@ -32,12 +45,16 @@ def _message(file: Any, name: str, *fields: tuple[str, int, int, int, str]) -> N
 
 
 def _map_field(message: Any, name: str, number: int, value_type: str) -> None:
-    """Adds `map<string, value_type>`: a repeated entry message, as protoc writes it."""
+    """Adds `map<string, value_type>`: a repeated entry message, as protoc writes it.
+
+    Its values are bytes if no type is given.
+    """
     entry = message.nested_type.add(name=name.title().replace("_", "") + "Entry")
     entry.options.map_entry = True
     optional, text, nested = _Field.LABEL_OPTIONAL, _Field.TYPE_STRING, _Field.TYPE_MESSAGE
     entry.field.add(name="key", number=1, label=optional, type=text)
-    entry.field.add(name="value", number=2, label=optional, type=nested, type_name=value_type)
+    kind = nested if value_type else _Field.TYPE_BYTES
+    entry.field.add(name="value", number=2, label=optional, type=kind, type_name=value_type or None)
     message.field.add(
         name=name,
         number=number,
@@ -70,23 +87,34 @@ def _declare() -> Any:
     _message(file, "FeatureList", ("feature", 1, many, nested, f".{_PACKAGE}.Feature"))
     lists = file.message_type.add(name="FeatureLists")
     _map_field(lists, "feature_list", 1, f".{_PACKAGE}.FeatureList")
-    _message(
-        file,
-        "SequenceExample",
-        ("context", 1, one, nested, f".{_PACKAGE}.Features"),
-        ("feature_lists", 2, one, nested, f".{_PACKAGE}.FeatureLists"),
-    )
+    _map_field(file.message_type.add(name="UnreadLists"), "feature_list", 1, "")
+    for example, of_lists in (
+        ("SequenceExample", "FeatureLists"),
+        ("UnreadExample", "UnreadLists"),
+    ):
+        _message(
+            file,
+            example,
+            ("context", 1, one, nested, f".{_PACKAGE}.Features"),
+            ("feature_lists", 2, one, nested, f".{_PACKAGE}.{of_lists}"),
+        )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    descriptor = pool.FindMessageTypeByName(f"{_PACKAGE}.SequenceExample")
-    return message_factory.GetMessageClass(descriptor)
+    return pool
 
 
-SequenceExample: Any = _declare()
+def _message_class(name: str) -> Any:
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+
+
+_POOL: Any = _declare()
+SequenceExample = _message_class(_WHOLE)
+# The same bytes, with each feature list left as bytes: a message a step would take 50 times longer.
+_UnreadExample = _message_class(_UNREAD)
 
 
 _EVENTS = "events"
-_CONTEXT = ("genre", "track_id", "split", "encoding", "made_by")
+_CONTEXT = ("encoding", "genre", "made_by", "split", "track_id")
 
 
 @dataclass(frozen=True)
@@ -109,22 +137,29 @@ class Example:
 
 def serialize(example: Example) -> bytes:
     """The SequenceExample bytes of one example; the same example gives the same bytes."""
-    message = SequenceExample()
-    for key in _CONTEXT:
-        text = str(getattr(example, key))
-        message.context.feature[key].bytes_list.value.append(text.encode())
-    for name, rows in {_EVENTS: example.events, **example.controls}.items():
-        add_steps(message, name, rows)
-    return bytes(message.SerializeToString(deterministic=True))
+    origin = Origin(example.genre, example.track_id, example.split, example.encoding)
+    return origin.serialize(example.events, example.controls, example.made_by)
 
 
-def add_steps(message: Any, name: str, rows: npt.NDArray[Any]) -> None:
-    """Adds a feature list: a feature a step, with as many values as a row has."""
-    steps = message.feature_lists.feature_list[name].feature
-    of_floats = rows.dtype.kind == "f"
-    for row in rows.reshape(len(rows), -1).tolist():
-        feature = steps.add()
-        (feature.float_list if of_floats else feature.int64_list).value.extend(row)
+class Origin:
+    """Writes the examples of one piece, which share their context but for `made_by`."""
+
+    def __init__(self, genre: str, track_id: str, split: str, encoding: str) -> None:
+        # A map's keys are sorted.
+        self._before = _text("encoding", encoding) + _text("genre", genre)
+        self._after = _text("split", split) + _text("track_id", track_id)
+
+    def serialize(
+        self,
+        events: npt.NDArray[np.int64],
+        controls: Mapping[str, npt.NDArray[Any]],
+        made_by: str,
+    ) -> bytes:
+        """The bytes that protobuf writes with sorted maps; arguments as in `Example`."""
+        how = _text("made_by", made_by)
+        size = varint(len(self._before) + len(how) + len(self._after))
+        lists = _feature_lists({_EVENTS: events, **controls} if controls else {_EVENTS: events})
+        return b"".join((FIRST, size, self._before, how, self._after, *lists))
 
 
 def serialize_as_magenta(inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> bytes:
@@ -132,18 +167,32 @@ def serialize_as_magenta(inputs: npt.NDArray[np.float32], labels: npt.NDArray[np
 
     Input i has seen the events 0..i and label i is that of event i + 1, so there is one less.
     """
-    message = SequenceExample()
-    add_steps(message, "inputs", inputs[:-1])
-    add_steps(message, "labels", labels[1:])
-    return bytes(message.SerializeToString(deterministic=True))
+    return b"".join(_feature_lists({"inputs": inputs[:-1], "labels": labels[1:]}))
 
 
-def _rows(steps: Any) -> npt.NDArray[Any]:
-    """The array of a feature list: one axis where every step has one value."""
-    is_float = bool(len(steps)) and steps[0].WhichOneof("kind") == "float_list"
-    values = [list((s.float_list if is_float else s.int64_list).value) for s in steps]
-    rows = np.array(values, np.float32 if is_float else np.int64)
-    return rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows.reshape(len(values), -1)
+def _feature_lists(named: Mapping[str, npt.NDArray[Any]]) -> list[bytes]:
+    """The feature lists of a SequenceExample, in pieces: what is long is copied once, by `join`."""
+    pieces: list[bytes] = []
+    size = 0
+    for name in sorted(named):
+        content = write_steps(named[name])
+        head = _key(name) + SECOND + varint(len(content))
+        entry = FIRST + varint(len(head) + len(content)) + head
+        pieces += entry, content
+        size += len(entry) + len(content)
+    return [SECOND, varint(size), *pieces]
+
+
+@functools.cache
+def _key(name: str) -> bytes:
+    """The key of a map's entry; there are few."""
+    return delimited(FIRST, name.encode())
+
+
+def _text(key: str, text: str) -> bytes:
+    """An entry of the context."""
+    value = delimited(BYTES_LIST, delimited(FIRST, text.encode()))
+    return delimited(FIRST, _key(key) + delimited(SECOND, value))
 
 
 def parse(payload: bytes) -> Example:
@@ -152,14 +201,11 @@ def parse(payload: bytes) -> Example:
     Raises:
       ValueError: the record is no example of ours.
     """
-    message = SequenceExample()
     try:
-        message.ParseFromString(payload)
-        context = {
-            key: message.context.feature[key].bytes_list.value[0].decode() for key in _CONTEXT
-        }
-        lists = message.feature_lists.feature_list
-        controls = {name: _rows(lists[name].feature) for name in sorted(lists)}
+        message = _UnreadExample.FromString(payload)
+        features, lists = message.context.feature, message.feature_lists.feature_list
+        context = {key: features[key].bytes_list.value[0].decode() for key in _CONTEXT}
+        controls = {name: read_steps(lists[name]) for name in sorted(lists)}
         events = controls.pop(_EVENTS)
     except Exception as error:
         raise ValueError(f"this record is no example of the examples stage: {error}") from error

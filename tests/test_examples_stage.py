@@ -34,8 +34,8 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return config
 
 
-def with_encoding(road: Config, name: str, form: str = "compact") -> Config:
-    examples = dataclasses.replace(road.examples, encoding=name, format=form)
+def with_encoding(road: Config, name: str, form: str = "compact", **more: object) -> Config:
+    examples = dataclasses.replace(road.examples, encoding=name, format=form, **more)  # type: ignore[arg-type]
     return dataclasses.replace(road, examples=examples)
 
 
@@ -66,20 +66,23 @@ def test_other_encodings_go_the_same_road(road: Config, name: str) -> None:
         assert encoding.inputs(back).shape == (len(example.events), encoding.input_size)
 
 
-def test_augmentation_is_for_training_alone(road: Config) -> None:
-    counted = made(with_encoding(road, "performance_with_dynamics")).details["examples"]
+@pytest.mark.parametrize(("way", "copies"), [("full", 3), ("magenta", 35)])
+def test_augmentation_is_for_training_alone(road: Config, way: str, copies: int) -> None:
+    config = with_encoding(road, "performance_with_dynamics", extraction=way)
+    counted = made(config).details["examples"]
     tracks = reports.require(SubsetsStage(road).folder, "subsets").details["subsets"]
     assert isinstance(counted, dict)
     assert isinstance(tracks, dict)
     num = {split: tracks["rock"][split] for split in ("train", "validation")}
     a_piece = counted["rock"]["validation"] / num["validation"]
     assert a_piece == int(a_piece) >= 1
-    assert counted["rock"]["train"] > 30 * a_piece * num["train"]
+    assert counted["rock"]["train"] == copies * a_piece * num["train"]
 
 
 def test_magentas_format_is_what_its_trainers_read(road: Config) -> None:
     config, compact = (
-        with_encoding(road, "attention_rnn", form) for form in ("magenta", "compact")
+        with_encoding(road, "attention_rnn", form, extraction="magenta")
+        for form in ("magenta", "compact")
     )
     made(config), made(compact)
     folder = Path(ExamplesStage(config).folder) / "rock"

@@ -1,33 +1,37 @@
-"""Examples: each genre's NoteSequences -> SequenceExamples of one encoding."""
+"""Examples: each genre's NoteSequences -> SequenceExamples of one encoding, evenly sharded."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from corpus import compiled, example_proto, files, layout, names, reports, shards
+import numpy as np
+
+from corpus import compiled, example_counts, example_proto, files, names, repacking, reports, shards
 from corpus.config import Config
-from corpus.encodings import ENCODINGS, EncodedExample, EncodedPiece, Encoding, open_encoding
-from corpus.encodings.piece import Piece, read_identity, read_piece
+from corpus.encodings import (
+    ENCODINGS,
+    TEXT_ENCODINGS,
+    EncodedExample,
+    EncodedPiece,
+    Encoding,
+    extraction,
+    open_encoding,
+)
+from corpus.encodings.piece import read_identity
+from corpus.encodings.reasons import Teller
+from corpus.example_counts import Tally
+from corpus.example_proto import Origin
 from corpus.readers.midi import MidiReader
-from corpus.records import SPLITS, TEST, TRAIN, VALIDATION
-from corpus.stages import ShardResult, Stage, Summary, total_counts
-
-_REASON_WORDS = {
-    "encoder_failed": "a fault of the encoder, which the log shows",
-    "too_long": "over 25,000 bars, by its tempo",
-    "no_melody_notes": "no pitched notes",
-    "unusable_meter": "a meter that is no whole number of sixteenths a bar, or none",
-    "polyphonic": "instruments that strike two notes at once",
-    "too_short": "melodies under examples.min_bars",
-    "too_few_pitches": "melodies under examples.min_unique_pitches",
-}
-
+from corpus.records import SPLITS, TEST, TRAIN, VALIDATION, StageReport
+from corpus.repacking import Part
+from corpus.stages import ShardResult, Stage, Summary
 
 logger = logging.getLogger(__name__)
-
 
 COMPACT, MAGENTA = "compact", "magenta"
 
@@ -36,23 +40,40 @@ _MAGENTA_SPLITS = {TRAIN: "training", VALIDATION: "eval", TEST: "test"}
 
 @dataclass(frozen=True)
 class ExamplesPlan:
-    """One shard of a subset, and the shard of examples that it makes."""
+    """One shard of a subset, and the part of a split of examples that it makes.
+
+    Attributes:
+      name: of the part, below the stage's folder; empty where there is nothing to do.
+      subset: the shard, below the subsets' folder.
+      genre, split: what it is of.
+      stem: path and split of the shards that the parts make.
+    """
 
     name: str
-    subset: str
+    subset: str = ""
+    genre: str = ""
+    split: str = ""
+    stem: str = ""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What one piece of work made."""
+
     genre: str
     split: str
+    stem: str
+    part: Part
+    tally: Tally
 
 
-def why_nothing(encoded: EncodedPiece, encoding: Encoding) -> tuple[str, str]:
+def why_nothing(encoded: EncodedPiece, encoding: Encoding, teller: Teller) -> tuple[str, str]:
     """(reason, detail) of a piece without an example: the cause that came nearest to one."""
-    reason = max(encoded.dropped, key=encoding.reasons.index)
-    parts = [
-        f"{encoded.dropped[key]} x {_REASON_WORDS.get(key, key)}"
-        for key in reversed(encoding.reasons)
-        if encoded.dropped[key]
-    ]
-    return reason, "; ".join(parts)
+    dropped = +encoded.dropped
+    near = {reason: place for place, reason in enumerate(encoding.reasons)}
+    nearest_first = sorted(dropped, key=lambda reason: near.get(reason, -1), reverse=True)
+    told = "; ".join(f"{dropped[reason]} x {teller.words(reason)}" for reason in nearest_first)
+    return nearest_first[0], told
 
 
 class ExamplesStage(Stage[ExamplesPlan]):
@@ -61,15 +82,20 @@ class ExamplesStage(Stage[ExamplesPlan]):
     name = "examples"
     unit = "pieces"
     advice = (
-        "rejections.jsonl has the reason for each piece (Magenta's melody rule takes instruments "
-        "that play one note at a time); --show FILE shows what one score gives."
+        "rejections.jsonl has the reason for each piece; --show FILE shows what one score gives."
     )
     packages = ("numba",)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        if config.examples.encoding in TEXT_ENCODINGS:
+            raise ValueError(
+                f"the encoding {config.examples.encoding} is no scores'; "
+                "`python -m trainers.text FILE` makes examples of texts"
+            )
         self._encoding = open_encoding(config.examples)
         self._magenta_name = ENCODINGS[config.examples.encoding].magenta_name
+        self._teller = Teller.of(config.examples)
         self._check_format()
 
     def _check_format(self) -> None:
@@ -89,7 +115,9 @@ class ExamplesStage(Stage[ExamplesPlan]):
         )
         track = notes + b"\x00\xff\x2f\x00"
         header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
-        self._encode(read_piece(MidiReader().read(header + track).payload), "", is_training=True)
+        payload = MidiReader().read(header + track).payload
+        self._encode(payload, "", is_training=True)
+        example_proto.serialize_as_magenta(np.zeros((2, 1), np.float32), np.zeros(2, np.int64))
 
     @property
     def folder(self) -> str:
@@ -99,6 +127,9 @@ class ExamplesStage(Stage[ExamplesPlan]):
 
     def settings(self) -> object:
         return [self.config.examples, self._encoding.version]
+
+    def _genres(self) -> list[str]:
+        return list(self._subsets().values())
 
     def _subsets(self) -> dict[str, str]:
         """Folder -> genre of the subsets that were made."""
@@ -113,89 +144,121 @@ class ExamplesStage(Stage[ExamplesPlan]):
         plans = []
         for folder, genre in self._subsets().items():
             for split in SPLITS:
-                for path in shards.list_shards(files.join(self.layout.subsets, folder), split):
-                    name = files.join(folder, self._shard_name(path.rpartition("/")[2], split))
+                stem = files.join(names.slug(genre), self._shard_prefix(split))
+                paths = shards.list_shards(files.join(self.layout.subsets, folder), split)
+                for index, path in enumerate(paths):
+                    name = repacking.part_name(stem, index, len(paths))
                     subset = files.join(folder, path.rpartition("/")[2])
-                    plans.append(ExamplesPlan(name, subset, genre, split))
-        return plans or [ExamplesPlan("", "", "", "")]
+                    plans.append(ExamplesPlan(name, subset, genre, split, stem))
+        return plans or [ExamplesPlan("")]
 
-    def _shard_name(self, name: str, split: str) -> str:
-        """As the subset's shard is called; in Magenta's format `training_melodies` and so on."""
+    def _shard_prefix(self, split: str) -> str:
+        """The split; in Magenta's format `training_melodies` and so on."""
         if self.config.examples.format == COMPACT:
-            return name
-        return f"{_MAGENTA_SPLITS[split]}_{self._magenta_name}{name.removeprefix(split)}"
+            return split
+        return f"{_MAGENTA_SPLITS[split]}_{self._magenta_name}"
 
     def run(self, work: ExamplesPlan) -> ShardResult:
         """Encodes the pieces of one subset shard, a piece at a time."""
         result = ShardResult(work.name)
         if work.name:
-            result.sha256, _ = shards.write_shard(
-                files.join(self.folder, work.name), self._payloads(work, result)
-            )
+            tally = Tally()
+            payloads = self._payloads(work, result, tally)
+            part = repacking.write_part(self.folder, work.name, payloads)
+            result.rows.append(_Made(work.genre, work.split, work.stem, part, tally))
+            result.inputs, result.outputs = tally.pieces, tally.pieces_with_examples
         return result
 
-    def _payloads(self, work: ExamplesPlan, result: ShardResult) -> Iterator[bytes]:
+    def _payloads(self, work: ExamplesPlan, result: ShardResult, tally: Tally) -> Iterator[bytes]:
         for record in shards.read_shard(files.join(self.layout.subsets, work.subset)):
             track, path, source = read_identity(record)
-            result.inputs += 1
-            encoded = self._encode(read_piece(record), path, is_training=work.split == TRAIN)
+            encoded = self._encode(record, path, is_training=work.split == TRAIN)
+            tally.count(encoded)
             if not encoded.examples:
-                reason, detail = why_nothing(encoded, self._encoding)
+                reason, detail = why_nothing(encoded, self._encoding, self._teller)
                 which = f"{work.genre}, track {track}: {detail}"
                 result.reject(self.name, source, path, reason, which)
-                continue
-            result.outputs += 1
+            origin = Origin(work.genre, track, work.split, self._encoding.name)
             for example in encoded.examples:
-                result.count(f"{work.genre}\t{work.split}")
-                yield self._record(example, work, track)
+                yield self._record(example, origin)
 
-    def _record(self, example: EncodedExample, work: ExamplesPlan, track: str) -> bytes:
+    def _record(self, example: EncodedExample, origin: Origin) -> bytes:
         if self.config.examples.format == MAGENTA:
             inputs, labels = self._encoding.inputs(example), self._encoding.labels(example)
             return example_proto.serialize_as_magenta(inputs, labels)
-        return example_proto.serialize(
-            example_proto.Example(
-                events=example.events,
-                controls=example.controls,
-                genre=work.genre,
-                track_id=track,
-                split=work.split,
-                encoding=self._encoding.name,
-                made_by=example.made_by,
-            )
-        )
+        return origin.serialize(example.events, example.controls, example.made_by)
 
-    def _encode(self, piece: Piece, path: str, *, is_training: bool) -> EncodedPiece:
+    def _encode(self, record: bytes, path: str, *, is_training: bool) -> EncodedPiece:
         """A piece that breaks the encoder costs one rejection, not the run."""
         try:
-            return self._encoding.encode(piece, is_training=is_training)
+            piece = extraction.read(record, self.config.examples.way)
+            encoded = self._encoding.encode(piece, is_training=is_training)
+            assert encoded.examples or +encoded.dropped, "neither an example nor a reason"
         except Exception:
             logger.warning("the encoder failed at %s", path, exc_info=True)
             return EncodedPiece(dropped=Counter(encoder_failed=1))
+        return encoded
 
     def write_tables(self, results: Sequence[ShardResult]) -> Summary:
-        counted = total_counts(results)
-        examples: dict[str, Counter[str]] = {
-            genre: Counter(dict.fromkeys(SPLITS, 0)) for genre in self._subsets().values()
+        made: list[_Made] = [row for result in results for row in result.rows]
+        counts = {genre: {split: Tally() for split in SPLITS} for genre in self._genres()}
+        for row in made:
+            counts[row.genre][row.split] += row.tally
+        written = self._write_shards(made) | self._write_vocabulary()
+        subsets = self.config.subsets
+        ratios = {
+            "subsets.eval_ratio": subsets.eval_ratio,
+            "subsets.test_ratio": subsets.test_ratio,
         }
-        for key, number in counted.items():
-            genre, split = key.split("\t")
-            examples[genre][split] += number
-        notes = [
-            f"{genre}: no {split} example; {_hint(split)}"
-            for genre, by_split in examples.items()
-            for split in SPLITS
-            if not by_split[split]
-        ]
         details = {
-            "examples": {genre: dict(by_split) for genre, by_split in examples.items()},
-            "folders": {genre: names.slug(genre) for genre in examples},
-            "notes": notes,
+            "examples": {
+                genre: {split: tally.examples for split, tally in by_split.items()}
+                for genre, by_split in counts.items()
+            },
+            "counts": {
+                genre: {split: tally.plain() for split, tally in by_split.items()}
+                for genre, by_split in counts.items()
+            },
+            "folders": {genre: names.slug(genre) for genre in counts},
+            "notes": list(example_counts.notes(counts, self._teller, ratios)),
         }
-        return Summary.of(results, {}, details)
+        return Summary.of(results, written, details)
 
+    def _write_shards(self, made: Sequence[_Made]) -> dict[str, str]:
+        """Makes shards of all parts; returns path -> SHA-256."""
+        written: dict[str, str] = {}
+        max_bytes = int(self.config.examples.shard_mb * 1e6)
+        for stem, rows in itertools.groupby(made, key=lambda row: row.stem):
+            parts = [row.part for row in rows]
+            written |= repacking.repack(self.folder, stem, parts, max_bytes)
+        # Not before all are written: a runner may try this again.
+        repacking.remove_parts(self.folder, (row.part for row in made), written)
+        return written
 
-def _hint(split: str) -> str:
-    if split == TRAIN:
-        return f"nothing to train on; {layout.REJECTIONS} says why each piece was dropped"
-    return f"no {split} loss can be measured"
+    def _write_vocabulary(self) -> dict[str, str]:
+        """Writes what another program needs to read the classes, where the encoding has it."""
+        vocabulary_file = getattr(self._encoding, "vocabulary_file", None)
+        if vocabulary_file is None:
+            return {}
+        name, data = vocabulary_file()
+        return {name: files.write_bytes(files.join(self.folder, name), data)}
+
+    def done(self) -> StageReport | None:
+        """The report of an earlier run that did exactly this and left no genre out."""
+        report = super().done()
+        return None if report is None or self._lacking(report) else report
+
+    def check(self, report: StageReport) -> None:
+        lacking = self._lacking(report)
+        if lacking:
+            raise reports.EmptyStageError(lacking)
+        super().check(report)
+
+    def _lacking(self, report: StageReport) -> str:
+        """What to say of genres without a training example; empty if there are none."""
+        stored: Any = report.details["counts"]
+        counts = {
+            genre: {split: Tally.of(plain) for split, plain in by_split.items()}
+            for genre, by_split in stored.items()
+        }
+        return example_counts.nothing_to_train_on(counts, self._teller)
