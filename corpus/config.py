@@ -126,6 +126,11 @@ class ExamplesConfig:
         """full or magenta: of extraction; what stands in Magenta's format is Magenta's."""
         return self.extraction or ("magenta" if self.format == "magenta" else "full")
 
+    @property
+    def folder(self) -> str:
+        """What the examples are filed under: the encoding, and a format that is not ours."""
+        return self.encoding if self.format == "compact" else f"{self.encoding}.{self.format}"
+
 
 @dataclass(frozen=True)
 class VizConfig:
@@ -146,7 +151,7 @@ class TrainConfig:
     eval_every: int = 50
     checkpoint_every: int = 50
     patience: int = 6
-    max_eval_batches: int = 50
+    max_eval_batches: int = 20
     precision: str = "auto"
     device: str = "auto"
 

@@ -74,10 +74,10 @@ def _read_record(file: BinaryIO, path: str) -> bytes | None:
     (length,) = _LENGTH.unpack(header[:8])
     if length > MAX_RECORD_BYTES:
         raise ShardError(f"{path}: a record of {length} bytes is over {MAX_RECORD_BYTES}")
-    body = file.read(length + FOOTER_BYTES)
-    if len(body) < length + FOOTER_BYTES or _masked_crc(body[:length]) != body[length:]:
+    payload, footer = file.read(length), file.read(FOOTER_BYTES)
+    if len(footer) < FOOTER_BYTES or _masked_crc(payload) != footer:
         raise ShardError(f"{path} is cut off or damaged in a record of {length} bytes")
-    return body[:length]
+    return payload
 
 
 def read_shard(path: str) -> Iterator[bytes]:

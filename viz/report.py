@@ -44,7 +44,7 @@ def stage_reports(config: Config) -> list[StageReport]:
         reports.read(place.notesequences),
         reports.read(place.genres),
         reports.read(place.subsets),
-        reports.read(place.examples(config.examples.encoding)),
+        reports.read(place.examples(config.examples.folder)),
         reports.read(place.reports),
     ]
     found = [report for report in stages if report is not None]
@@ -64,7 +64,7 @@ def stage_reports(config: Config) -> list[StageReport]:
 
 def _counts(config: Config) -> dict[str, dict[str, int]]:
     """Genre -> split -> examples, of the examples stage as it stands."""
-    examples = reports.read(Layout(config.data).examples(config.examples.encoding))
+    examples = reports.read(Layout(config.data).examples(config.examples.folder))
     counts = examples.details["examples"] if examples else {}
     assert isinstance(counts, dict)
     return counts

@@ -96,11 +96,7 @@ REASONS: dict[str, Reason] = {
         ),
         is_magentas=True,
     ),
-    "more_than_one_program": Reason(
-        "windows or parts of more than one program",
-        (Remedy("split_instruments", _yes, is_in_full=True),),
-        is_magentas=True,
-    ),
+    "more_than_one_program": Reason("windows or parts of more than one program", is_magentas=True),
     "too_short": Reason(
         "too short",
         (
@@ -134,8 +130,10 @@ REASONS: dict[str, Reason] = {
     "not_chamber": Reason("not for one or two players", (Remedy("chamber", _no),)),
     "several_voices": Reason("tunes of several voices"),
     "silent": Reason("parts without a note"),
-    "unusable_notes": Reason("notes out of MIDI's range, or that end before they begin"),
-    "meter_not_in_vocabulary": Reason("meters that the tokenizer has no token for"),
+    "unusable_notes": Reason("notes with a pitch, velocity or program that MIDI does not have"),
+    "meter_not_in_vocabulary": Reason(
+        "meters that the tokenizer has no token for, so bars go on as before"
+    ),
 }
 
 

@@ -121,9 +121,7 @@ class ExamplesStage(Stage[ExamplesPlan]):
 
     @property
     def folder(self) -> str:
-        settings = self.config.examples
-        suffix = "" if settings.format == COMPACT else f".{settings.format}"
-        return self.layout.examples(settings.encoding + suffix)
+        return self.layout.examples(self.config.examples.folder)
 
     def settings(self) -> object:
         return [self.config.examples, self._encoding.version]
