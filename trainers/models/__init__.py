@@ -48,10 +48,11 @@ _MODULO = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0)
 _NOTE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=128)
 
 # mcleavey/musical-neural-net: 4 layers of 600, the last as wide as the embedding, at Merity's rates
-# for a multiplier of 1. There the learning rate falls in four stages, here all along.
+# for a multiplier of 1. There the rate falls in four stages, here all along; an update is of
+# 32 windows of 200 tokens there, of 8 examples of up to 1,024 here.
 _AWD_LSTM = Entry(
     Hparams(
-        batch_size=32, rnn_layer_sizes=(600, 600, 600, 400), embedding_size=400, bptt=200,
+        batch_size=8, rnn_layer_sizes=(600, 600, 600, 400), embedding_size=400, bptt=200,
         learning_rate=0.003, beta1=0.7, beta2=0.99, schedule=COSINE, clip_norm=0.3, clip=GLOBAL,
         dropout_keep_prob=0.95, weight_drop=0.1, input_drop=0.05, embedding_drop=0.02,
         hidden_drop=0.05, activation_penalty=2.0, slowness_penalty=1.0,
