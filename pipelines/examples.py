@@ -25,9 +25,7 @@ ACTIONS = (
 )
 SHORTHANDS = (
     Shorthand("--encoding", "examples.encoding", "NAME", "how scores are encoded"),
-    Shorthand(
-        "--extraction", "examples.extraction", "WAY", "what is kept: full or magenta"
-    ),
+    Shorthand("--extraction", "examples.extraction", "WAY", "what is kept: full or magenta"),
     Shorthand(
         "--settings", "examples.settings", "LIST", "of the encoding: min_bars=4,max_steps=256"
     ),

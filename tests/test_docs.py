@@ -57,7 +57,7 @@ def examples_document() -> str:
 def test_the_pytorch_reader_of_the_documents_reads(tmp_path: Path, shape: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")
     code = re.findall(r"```python\n(import torch.*?)```", examples_document(), re.DOTALL)[0]
-    assert len(code.splitlines()) <= 10
+    assert len(code.split("\n")) - code.split("\n").count("") <= 10
     named: dict[str, Any] = {}
     exec(code, named)
     events = [np.full(shape, index) for index in range(40)]
@@ -77,7 +77,7 @@ def test_the_pytorch_reader_of_the_documents_reads(tmp_path: Path, shape: tuple[
 
 def test_the_tf_data_reader_of_the_documents_is_short() -> None:
     code = re.findall(r"```python\n(import tensorflow.*?)```", examples_document(), re.DOTALL)[0]
-    assert len(code.splitlines()) <= 10
+    assert len(code.split("\n")) - code.split("\n").count("") <= 10
     compile(code, "docs/examples.md", "exec")
 
 
