@@ -26,7 +26,7 @@ class Hparams:
       dropout_keep_prob: share of each layer's outputs that is kept while training.
       attn_length: how many of its own outputs the first layer attends to; 0 for none.
       attention: "cell", Magenta's, a step at a time; "parallel" attends to the outputs of a plain
-        layer, which is another model, and faster.
+        layer, which is another model, for GPUs.
       residual: adds a layer's input to its output, where both are of one size.
       learning_rate: of Adam; beta1, beta2: its decay rates; weight_decay: of AdamW, 0 for Adam.
       schedule: "constant", or "cosine" to a hundredth at the last step.
