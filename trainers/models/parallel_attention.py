@@ -67,7 +67,7 @@ class ParallelAttentionLstm(nn.Module):
         return self._out(hidden, torch.cat(attended, 1))
 
     def _windows(self, rows: Tensor) -> Tensor:
-        """[B, T, L, n]: window t holds rows t .. t + L - 1, which are of the steps before step t."""
+        """[B, T, L, n]: window t holds rows t .. t + L - 1, those of the steps before step t."""
         return rows.unfold(1, self._length, 1).transpose(2, 3)
 
     def step(self, inputs: Tensor, state: WindowState) -> tuple[Tensor, WindowState]:
