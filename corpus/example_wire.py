@@ -22,10 +22,8 @@ BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
 _TAG, _FLOATS_TAG = FIRST[0], _FLOAT_LIST[0]  # as compiled code has them
 
 # Most messages are shorter than that; a table is quicker than counting.
-_SMALL = [
-    bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])
-    for size in range(1 << 14)
-]
+_SMALL = [bytes([size]) for size in range(0x80)]
+_SMALL += [bytes([size & 0x7F | 0x80, size >> 7]) for size in range(0x80, 1 << 14)]
 _MOST_OF_A_VARINT = 10  # bytes
 _MOST_OF_A_STEP = 3 * (1 + 5)  # bytes around its values: tag and length of each message
 

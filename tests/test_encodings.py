@@ -12,14 +12,14 @@ from corpus.encodings import (
     ENCODINGS,
     EncodedExample,
     open_encoding,
-    open_melody_encoding,
     to_midi,
     transpose,
 )
+from corpus.encodings.magenta_melody import AttentionRnnEncoding
 from corpus.encodings.piece import Piece, read_identity, read_piece
 from tests import makers
 
-ATTENTION = open_melody_encoding(ExamplesConfig(encoding="attention_rnn"))
+ATTENTION = AttentionRnnEncoding()
 
 
 def golden_sequences(name: str) -> list[music_pb2.NoteSequence]:
@@ -127,5 +127,3 @@ def test_the_identity_of_a_score_is_read_without_the_rest() -> None:
 def test_an_unknown_encoding_is_named() -> None:
     with pytest.raises(ValueError, match="attention_rnn"):
         open_encoding(ExamplesConfig(encoding="x"))
-    with pytest.raises(ValueError, match="no model reads"):
-        open_melody_encoding(ExamplesConfig(encoding="pianoroll"))

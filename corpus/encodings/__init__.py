@@ -15,12 +15,12 @@ from typing import Any, cast
 
 from corpus.config import ExamplesConfig
 from corpus.encodings import settings
-from corpus.encodings.base import FULL, MAGENTA, Encoding, MelodyModelEncoding
+from corpus.encodings.base import FULL, MAGENTA, Encoding
 from corpus.encodings.results import EncodedExample, EncodedPiece, Events
 
 __all__ = [
     "ENCODINGS", "TEXT_ENCODINGS", "EncodedExample", "EncodedPiece", "Encoding", "Events",
-    "MelodyModelEncoding", "open_encoding", "open_melody_encoding", "to_midi", "transpose",
+    "open_encoding", "to_midi", "transpose",
 ]  # fmt: skip
 
 _NUM_KEYS = 12
@@ -134,18 +134,6 @@ def open_encoding(config: ExamplesConfig) -> Encoding:
     if _FULL in inspect.signature(maker).parameters:
         given[_FULL] = config.way == FULL
     return maker(**entry.fixed, **given)
-
-
-def open_melody_encoding(config: ExamplesConfig) -> MelodyModelEncoding:
-    """The encoding that the configuration names, if models of melodies read it.
-
-    Raises:
-      ValueError: there is no such encoding, or no model reads it yet.
-    """
-    encoding = open_encoding(config)
-    if not hasattr(encoding, "primer") or not isinstance(encoding.num_classes, int):
-        raise ValueError(f"no model reads the encoding {config.encoding!r} yet")
-    return cast(MelodyModelEncoding, encoding)
 
 
 def transpose(sequence: Any, semitones: int) -> Any:

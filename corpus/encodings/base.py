@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus.encodings.piece import Piece
-from corpus.encodings.results import EncodedExample, EncodedPiece, Events
+from corpus.encodings.results import EncodedExample, EncodedPiece
 
 Sizes = int | tuple[int, ...]
 
@@ -58,15 +57,3 @@ class Encoding(Protocol):
 
     def label_to_event(self, label: Any, events: Any) -> Any:
         """The event that a label means after the given events."""
-
-
-class MelodyModelEncoding(Encoding, Protocol):
-    """An encoding whose models are given a primer melody."""
-
-    @property
-    def num_events(self) -> int: ...
-    @property
-    def num_classes(self) -> int: ...
-
-    def primer(self, melody_events: Sequence[int]) -> tuple[Events, int]:
-        """(event classes, semitones it was moved by) of a primer. Raises ValueError."""

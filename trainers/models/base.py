@@ -77,12 +77,12 @@ class Inputs(nn.Module):
 
     def __init__(self, feeding: Feeding, embedding_size: int, genre_size: int) -> None:
         super().__init__()
-        self._id_sizes = feeding.id_sizes
+        self.id_sizes = feeding.id_sizes
         self.embeddings = nn.ModuleList()
         if embedding_size:
             for size in feeding.id_sizes:
                 self.embeddings.append(nn.Embedding(size, embedding_size))
-        of_events = embedding_size * len(self._id_sizes) if embedding_size else sum(self._id_sizes)
+        of_events = embedding_size * len(self.id_sizes) if embedding_size else sum(self.id_sizes)
         self.size = of_events + feeding.vector_size
         self.genres: nn.Embedding | None = None
         if feeding.num_genres > 1:
@@ -91,14 +91,14 @@ class Inputs(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """[..., size], with the axes before it that the features have."""
-        columns = features.ids.unbind(-1) if self._id_sizes else ()
+        columns = features.ids.unbind(-1) if self.id_sizes else ()
         parts: list[Tensor] = []
         if self.embeddings:
             parts += [table(ids) for table, ids in zip(self.embeddings, columns, strict=True)]
         else:
             parts += [
                 F.one_hot(ids, size).to(features.vectors.dtype)
-                for ids, size in zip(columns, self._id_sizes, strict=True)
+                for ids, size in zip(columns, self.id_sizes, strict=True)
             ]
         parts.append(features.vectors)
         if self.genres is not None:

@@ -25,7 +25,7 @@ class EventRnn(SequenceModel):
     def __init__(self, feeding: Feeding, hparams: Hparams) -> None:
         super().__init__()
         self.class_sizes = feeding.class_sizes
-        self._keep_prob, self._residual = hparams.dropout_keep_prob, hparams.residual
+        self._keep_prob, self.residual = hparams.dropout_keep_prob, hparams.residual
         self.inputs = Inputs(feeding, hparams.embedding_size, hparams.genre_embedding_size)
         self.layers = nn.ModuleList()
         size = self.inputs.size
@@ -83,7 +83,7 @@ class EventRnn(SequenceModel):
 
     def _leave(self, before: Tensor, output: Tensor) -> Tensor:
         """A layer's output as the next one gets it."""
-        if self._residual and before.shape == output.shape:
+        if self.residual and before.shape == output.shape:
             output = output + before
         return dropout(output, self._keep_prob, is_training=self.training)
 

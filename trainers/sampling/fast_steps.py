@@ -62,7 +62,7 @@ class FastSteps:
 
     def __init__(self, model: SequenceModel) -> None:
         layers = [cast(nn.LSTM, layer) for layer in cast(nn.ModuleList, model.layers)]
-        is_residual = bool(getattr(model, "_residual", False))
+        is_residual = bool(getattr(model, "residual", False))
         self._units = [layer.hidden_size for layer in layers]
         self._layers = [
             _arranged(layer, index == 0, is_residual and layer.input_size == layer.hidden_size)
@@ -83,7 +83,7 @@ class FastSteps:
         """Takes the first layer's input kernel [inputs, 4 units] apart, by what it is fed."""
         at = 0
         self._tables: list[Tensor] = []
-        for column, size in enumerate(inputs._id_sizes):
+        for column, size in enumerate(inputs.id_sizes):
             if inputs.embeddings:
                 embedding = cast(nn.Embedding, inputs.embeddings[column]).weight.detach()
                 width = embedding.shape[1]
