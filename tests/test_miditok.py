@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib
 import itertools
 import pickle
-import random
-import socket
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,104 +17,24 @@ from corpus.encodings import EncodedExample, to_midi
 from corpus.encodings.miditok_tokens import TOKENIZERS, MiditokEncoding
 from corpus.encodings.piece import Piece, read_piece
 from corpus.encodings.symusic_score import TICKS_PER_QUARTER, to_score
+from tests.miditok_songs import (
+    POOLED,
+    QUARTER,
+    SIXTEENTH,
+    band,
+    encoding_of,
+    ids_of,
+    miditoks_ids,
+    piece_of,
+    signature,
+    song_of,
+    track_of,
+    tune,
+)
 from tests.test_quantize import real_files
 
 miditok = pytest.importorskip("miditok")
 symusic = pytest.importorskip("symusic")
-
-POOLED = ("CPWord", "Octuple", "MuMIDI")
-TPQ = 480
-QUARTER, SIXTEENTH = TPQ, TPQ // 4
-
-Note = tuple[int, int, int, int]  # tick, ticks, pitch, velocity
-
-
-def track_of(notes: list[Note], program: int = 0, *, is_drum: bool = False) -> Any:
-    track: Any = symusic.Track(name="", program=program, is_drum=is_drum)
-    columns = np.array(sorted(notes), np.int32).reshape(-1, 4).T
-    track.notes = symusic.Note.from_numpy(
-        *np.ascontiguousarray(columns[:2]), *np.ascontiguousarray(columns[2:]).astype(np.int8)
-    )
-    track.notes.sort()
-    return track
-
-
-def song_of(*tracks: Any, qpm: float = 120.0, meter: tuple[int, int] = (4, 4)) -> Any:
-    song: Any = symusic.Score(TPQ)
-    song.tempos.append(symusic.Tempo(0, qpm))
-    song.time_signatures.append(symusic.TimeSignature(0, *meter))
-    song.tracks.extend(tracks)
-    return song
-
-
-def tune(bars: int = 8, *, base: int = 60, seed: int = 1, velocity: int = 80) -> list[Note]:
-    """A walk in sixteenths to halves that never overlaps itself."""
-    chance, at, notes = random.Random(seed), 0, []
-    while at < bars * 4 * QUARTER:
-        length = chance.choice([1, 2, 2, 4, 8]) * SIXTEENTH
-        notes.append((at, length, base + chance.randrange(12), velocity))
-        at += length + chance.choice([0, 0, SIXTEENTH])
-    return notes
-
-
-def band(bars: int = 8) -> Any:
-    """Three instruments and drums; the tempo and the meter change on the way."""
-    drums = [(beat * QUARTER, SIXTEENTH, 36 + 2 * (beat % 2), 100) for beat in range(4 * bars)]
-    chords = [
-        (2 * beat * QUARTER, length * QUARTER, pitch, 71)
-        for beat in range(2 * bars)
-        for pitch, length in ((48, 2), (52, 1), (55, 2))
-    ]
-    song = song_of(
-        track_of(tune(bars, base=72), 40),
-        track_of(chords, 0),
-        track_of(tune(bars, base=36, seed=2), 33),
-        track_of(drums, is_drum=True),
-        qpm=97.0,
-    )
-    song.tempos.append(symusic.Tempo(8 * QUARTER + SIXTEENTH, 140.0))
-    song.time_signatures.append(symusic.TimeSignature(16 * QUARTER, 3, 4))
-    return song
-
-
-def piece_of(song: Any) -> Piece:
-    """What our reader makes of a song's MIDI file."""
-    (score,) = readers.read_score(song.dumps_midi(), "a.mid", "t")
-    assert not score.reason
-    return read_piece(score.payload)
-
-
-def encoding_of(kind: str, **settings: Any) -> MiditokEncoding:
-    return MiditokEncoding(kind, **settings)
-
-
-def miditoks_ids(encoding: MiditokEncoding, song: Any) -> list[Any]:
-    """MidiTok's ids of a song's MIDI file: rows of MuMIDI of equal length, as ours are.
-
-    Tracks come in the order of ours, which is that of the reader's instruments; notes that begin
-    together come as symusic sorts them, and not as a file happens to have them.
-    """
-    read = symusic.Score.from_midi(song.dumps_midi())
-    for track in read.tracks:
-        track.notes.sort()
-    ours = to_score(piece_of(song), Counter())
-    assert {signature(track) for track in ours.tracks} == {
-        signature(track, TICKS_PER_QUARTER // TPQ) for track in read.tracks
-    }
-    tracks = {signature(track, TICKS_PER_QUARTER // TPQ): track for track in read.tracks}
-    read.tracks = [tracks[signature(track)] for track in ours.tracks]
-    encoded = encoding.tokenizer.encode(read)
-    sequences = encoded if isinstance(encoded, list) else [encoded]
-    return [encoding._to_array(sequence.ids).tolist() for sequence in sequences]
-
-
-def signature(track: Any, factor: int = 1) -> tuple[Any, ...]:
-    notes = [(n.time * factor, n.duration * factor, n.pitch, n.velocity) for n in track.notes]
-    return (track.is_drum or track.program, *sorted(notes))
-
-
-def ids_of(encoding: MiditokEncoding, piece: Piece) -> list[Any]:
-    return [example.events.tolist() for example in encoding.encode(piece).examples]
 
 
 def test_these_are_miditoks_tokenizers() -> None:
@@ -277,126 +192,6 @@ def test_words() -> None:
     assert encoding_of("CPWord").tokens(example)[-1] == (
         "Family_Note/Pitch_60/Velocity_79/Duration_1.0.8/Program_40"
     )
-
-
-@pytest.mark.parametrize("kind", TOKENIZERS)
-def test_the_vocabulary_file_opens_the_same_tokenizer(kind: str, tmp_path: Path) -> None:
-    programs = {"programs": [8, 0, 40, 33, -1]}
-    for settings in ({}, programs, {"beat_res": {"0_4": 4, "4_12": 2}}):
-        if kind == "BEAT" and "beat_res" in settings:
-            continue
-        encoding = encoding_of(kind, max_steps=0, **settings)
-        name, contents = encoding.vocabulary_file()
-        assert encoding_of(kind, **settings).vocabulary_file() == (name, contents)
-        path = tmp_path / name
-        path.write_bytes(contents)
-        opened = getattr(miditok, kind)(params=path)
-        assert opened.vocab == encoding.tokenizer.vocab
-        again = encoding_of(kind, max_steps=0, params=str(path))
-        assert again.vocabulary_file() == (name, contents)
-        assert again.version == encoding.version
-        assert ids_of(again, piece_of(band())) == ids_of(encoding, piece_of(band()))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A REMI that learned byte pairs."""
-    folder = tmp_path_factory.mktemp("trained")
-    paths = []
-    for index in range(4):
-        paths.append(folder / f"{index}.mid")
-        song = song_of(track_of(tune(16, seed=index), 40), track_of(tune(16, seed=9), 33))
-        paths[-1].write_bytes(song.dumps_midi())
-    tokenizer = encoding_of("REMI").tokenizer
-    tokenizer.train(vocab_size=len(tokenizer) + 300, model="BPE", files_paths=paths)
-    tokenizer.save(folder / "tokenizer.json")
-    return folder / "tokenizer.json"
-
-
-def test_a_trained_tokenizer_is_read(trained: Path) -> None:
-    encoding, song = encoding_of("REMI", params=str(trained), max_steps=0), band()
-    plain = encoding_of("REMI", max_steps=0)
-    assert encoding.num_events == plain.num_events + 300  # type: ignore[operator]
-    (example,) = encoding.encode(piece_of(song)).examples
-    (longer,) = plain.encode(piece_of(song)).examples
-    assert [example.events.tolist()] == miditoks_ids(encoding, song)
-    assert len(example.events) < len(longer.events)
-    words = encoding.tokens(example)
-    assert "+".join(word for word in words if word != "_").split("+") == plain.tokens(longer)
-    assert any("+" in word for word in words)
-    assert encoding.decode(example) == plain.decode(longer)
-    parts = encoding_of("REMI", params=str(trained), max_steps=120).encode(piece_of(song)).examples
-    assert np.array_equal(np.concatenate([part.events for part in parts]), example.events)
-    lines = [encoding.tokens(part) for part in parts]
-    assert any(line[0] == "_" for line in lines)
-    assert all("".join(line[:2]).lstrip("_").startswith("Bar_None") for line in lines)
-    assert not any(line[-1] == "_" for line in lines)
-
-
-def test_the_file_is_part_of_the_version(trained: Path, tmp_path: Path) -> None:
-    encoding = encoding_of("REMI", params=str(trained))
-    assert encoding.vocabulary_file() == ("tokenizer.json", trained.read_bytes())
-    assert hashlib.sha256(trained.read_bytes()).hexdigest() in encoding.version
-    assert encoding.version != encoding_of("REMI").version
-    assert encoding_of("REMI").version != encoding_of("REMI", use_rests=True).version
-    with pytest.raises(ValueError, match="of REMI, not of TSD"):
-        encoding_of("TSD", params=str(trained))
-    with pytest.raises(ValueError, match="leave use_rests out"):
-        encoding_of("REMI", params=str(trained), use_rests=True)
-    with pytest.raises(ValueError, match="no tokenizer can be read"):
-        encoding_of("REMI", params=str(tmp_path / "none.json"))
-    for contents in (b"\xff", b"[]", b"{}"):
-        (tmp_path / "bad.json").write_bytes(contents)
-        with pytest.raises(ValueError, match="no tokenizer that MidiTok saved"):
-            encoding_of("REMI", params=str(tmp_path / "bad.json"))
-
-
-def test_settings_that_are_none_are_named() -> None:
-    with pytest.raises(ValueError, match="no tokenizer 'BPE'"):
-        encoding_of("BPE")
-    with pytest.raises(ValueError, match=r"no setting use_tempo; it has .*use_tempos"):
-        encoding_of("REMI", use_tempo=True)
-    with pytest.raises(ValueError, match="Octuple cannot have use_rests=True; there it is False"):
-        encoding_of("Octuple", use_rests=True)
-    with pytest.raises(ValueError, match="BEAT cannot have beat_res"):
-        encoding_of("BEAT", beat_res={"0_4": 8})
-    with pytest.raises(ValueError, match="refuses"):
-        encoding_of("REMI", num_velocities=500)
-    with pytest.raises(ValueError, match="refuses"):
-        encoding_of("MMM", base_tokenizer="x")
-    with pytest.raises(ValueError, match="keep no key signatures"):
-        encoding_of("REMI", use_key_signatures=True)
-    with pytest.raises(ValueError, match="keep no pitch bends"):
-        encoding_of("REMI", use_pitch_bends=True)
-    with pytest.raises(ValueError, match="parts of 1"):
-        encoding_of("REMI", max_steps=1)
-    given = encoding_of("REMI", beat_res={"0_4": 4}, time_signature_range={"4": [3]})
-    config = given.tokenizer.config
-    assert (config.beat_res, config.time_signature_range) == ({(0, 4): 4}, {4: [3]})
-
-
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = importlib.import_module
-
-    def without(name: str, package: str | None = None) -> Any:
-        if name == "miditok":
-            raise ModuleNotFoundError("No module named 'miditok'")
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", without)
-    with pytest.raises(ValueError, match=r'pip install "genremill\[miditok\]"'):
-        encoding_of("REMI")
-
-
-def test_no_network_is_asked(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("the network was asked")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    for kind in TOKENIZERS:
-        assert encoding_of(kind).encode(piece_of(band())).examples
-    assert encoding_of("REMI", params=str(trained)).encode(piece_of(band())).examples
 
 
 def dropped_of(piece: Piece, kind: str = "REMI", **settings: Any) -> dict[str, int]:
