@@ -202,15 +202,17 @@ def print_tokens(midi_files: Sequence[bytes]) -> None:
 
 
 def print_stage(midi_files: Sequence[bytes]) -> None:
-    """The whole stage against the functions that it calls."""
+    """The whole stage against the functions that it calls, without and with those of records."""
     title = f"whole stage, CPU seconds, {len(midi_files)} files"
-    print(f"\n{title:48}{'examples':>10} {'bare':>8} {'stage':>8} {'ratio':>7}   wanted")
+    heads = f"{'examples':>10} {'read, encode':>13} {'+ records':>10} {'stage':>8} {'ratios':>13}"
+    print(f"\n{title:48}{heads}   wanted")
     with tempfile.TemporaryDirectory() as folder:
         config = example_stage.make_subset(Path(folder), midi_files)
         for name, way in _STAGES:
-            bare, whole, examples = example_stage.measure(config, name, way)
-            row = f"{name + ', ' + way:48}{examples:10,} {bare:8.2f} {whole:8.2f}"
-            print(f"{row} {whole / bare:6.2f}x   {WANTED_STAGE}x", flush=True)
+            bare, records, whole, examples = example_stage.measure(config, name, way)
+            row = f"{name + ', ' + way:48}{examples:10,} {bare:13.2f} {records:10.2f} {whole:8.2f}"
+            ratios = f"{whole / bare:6.2f}x{whole / records:6.2f}x"
+            print(f"{row} {ratios:>13}   {WANTED_STAGE}x", flush=True)
 
 
 def print_extraction(midi_files: Sequence[bytes]) -> None:

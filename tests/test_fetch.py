@@ -27,7 +27,7 @@ from tests.fake_services import Clock, Reply, serve
 FINE = Reply(body=b"fine")
 HERE = "127.0.0.1"
 COOKIE = "session=c2VjcmV0"
-QUICK = Limits(timeout=0.3, seconds=0.5, tries=1)
+QUICK = Limits(timeout=1.0, seconds=1.5, tries=1)
 
 
 @dataclass
@@ -75,7 +75,9 @@ def saying(*replies: bytes) -> Iterator[str]:
         def run() -> None:
             for reply in replies:
                 with contextlib.suppress(OSError), listening.accept()[0] as taken:
-                    taken.recv(65536)
+                    asked = b""  # What is left unread would reset the connection.
+                    while b"\r\n\r\n" not in asked:
+                        asked += taken.recv(65536) or b"\r\n\r\n"
                     taken.sendall(reply)
 
         threading.Thread(target=run, daemon=True).start()
@@ -139,7 +141,7 @@ def test_the_pace_is_kept_over_runs(desk: Desk) -> None:
     ],
 )
 def test_a_passing_failure_is_tried_again(desk: Desk, broken: Reply) -> None:
-    limits = Limits(timeout=0.3, seconds=0.5, tries=3)
+    limits = Limits(timeout=1.0, seconds=1.5, tries=3)
     with (
         serve([broken, broken, FINE]) as server,
         contextlib.closing(desk.fetcher(limits=limits)) as one,
@@ -242,7 +244,7 @@ def test_packing_for_the_way_is_taken_off(desk: Desk) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_short_pause_is_waited_for(desk: Desk, status: int) -> None:
-    limits = Limits(timeout=0.3, tries=2)
+    limits = Limits(timeout=1.0, tries=2)
     with (
         serve([Reply(status, headers={"Retry-After": "60"}), FINE]) as server,
         contextlib.closing(desk.fetcher(limits=limits)) as one,
@@ -292,7 +294,7 @@ def test_one_success_makes_good_for_failures(desk: Desk) -> None:
 
 
 def test_daily_limits_hold_over_tries_and_runs(desk: Desk) -> None:
-    daily, limits = DailyLimits(requests=2), Limits(timeout=0.3, tries=3)
+    daily, limits = DailyLimits(requests=2), Limits(timeout=1.0, tries=3)
     with serve(lambda _: Reply(500)) as server:
         for _ in range(2):
             with (
