@@ -212,7 +212,9 @@ def test_a_length_that_is_none(desk: Desk, length: str) -> None:
 def test_bytes_behind_the_stated_length_are_no_reply(desk: Desk) -> None:
     smuggled = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
     said = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc" + smuggled
-    with saying(said, said) as url, contextlib.closing(desk.fetcher()) as one:
+    # A connection that ends just when it is used again is tried anew.
+    limits = Limits(timeout=1.0, seconds=1.5, tries=3)
+    with saying(said, said) as url, contextlib.closing(desk.fetcher(limits=limits)) as one:
         assert [one.get(url, 1000).body for _ in range(2)] == [b"abc", b"abc"]
 
 
