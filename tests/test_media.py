@@ -66,7 +66,7 @@ def tar(data: bytes) -> bytes:
         (b"\n\n<HTML lang=de>", media.HTML),
         ("<html>".encode("utf-16"), media.HTML),
         (b"<pre>no page</pre>", "text/plain"),
-        (gzip.compress(b"a"), "application/gzip"),
+        (gzip.compress(b"a", mtime=0), "application/gzip"),
         (bz2.compress(b"a"), "application/x-bzip2"),
         (lzma.compress(b"a"), "application/x-xz"),
         (b"%PDF-1.4", "application/pdf"),
@@ -82,12 +82,12 @@ def test_what_it_is(data: bytes, wanted: str) -> None:
 
 @pytest.mark.parametrize("data", [melody(1), musicxml(), TUNE.encode()])
 def test_one_packed_score_is_a_score(data: bytes) -> None:
-    assert unwrapped_type(gzip.compress(data)) == sniff(data) == unwrapped_type(data)
+    assert unwrapped_type(gzip.compress(data, mtime=0)) == sniff(data) == unwrapped_type(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"words", tar(melody(1)), gzip.compress(melody(1))])
 def test_other_packed_things_are_archives(data: bytes) -> None:
-    assert unwrapped_type(gzip.compress(data)) == "application/gzip"
+    assert unwrapped_type(gzip.compress(data, mtime=0)) == "application/gzip"
 
 
 def test_a_cut_or_damaged_pack_is_an_archive() -> None:
@@ -119,7 +119,7 @@ HEADS = (b"", b"MThd", b"RIFF", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xff\xfe",
 
 @given(st.sampled_from(HEADS), st.binary(max_size=200))
 def test_any_bytes_are_something(head: bytes, rest: bytes) -> None:
-    for data in (head + rest, gzip.compress(head + rest)):
+    for data in (head + rest, gzip.compress(head + rest, mtime=0)):
         assert "/" in sniff(data)
         assert "/" in unwrapped_type(data)
 
