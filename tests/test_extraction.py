@@ -183,6 +183,7 @@ def test_only_the_full_way_looks_for_drums() -> None:
         ("min_bars=-1", "between 0 and 1000"),
         ("gap_bars=true", "a number"),
         ("full=true", "no setting 'full'"),
+        ("gap_bars=1e999", "a number, not inf"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting: str, message: str) -> None:
@@ -195,8 +196,10 @@ def test_settings_reach_the_encoding() -> None:
     encoding = open_encoding(ExamplesConfig(encoding="polyphony", settings=few, extraction=MAGENTA))
     piece = piece_of([StepNote(4 * i, 4 * i + 4, 60) for i in range(8)])
     assert len(encoding.encode(piece).examples) == 2
-    with pytest.raises(ValueError, match="a list of numbers"):
-        open_encoding(ExamplesConfig(encoding="polyphony", settings=("transpositions=x",)))
+    for value, part in (("x", "a list of numbers"), ("[0.5]", "whole"), ("[999]", "between")):
+        wrong = ExamplesConfig(encoding="polyphony", settings=(f"transpositions={value}",))
+        with pytest.raises(ValueError, match=part):
+            open_encoding(wrong)
 
 
 def test_every_encoding_tells_its_settings() -> None:

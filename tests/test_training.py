@@ -183,6 +183,9 @@ def job(road: Config, tmp_path_factory: pytest.TempPathFactory) -> Job:
         ("format", "format 99"),
         ("shape", "does not fit its own header"),
         ("field", "no GenreMill model"),
+        ("huge", "it has other weights"),
+        ("many", "over 64"),
+        ("kind", "its genres is 3"),
     ],
 )
 def test_a_bad_bundle_is_named(job: Job, tmp_path: Path, damage: str, part: str) -> None:
@@ -193,6 +196,10 @@ def test_a_bad_bundle_is_named(job: Job, tmp_path: Path, damage: str, part: str)
         "version": {"feeding": {**info.feeding, "version": "0"}},
         "format": {"format": 99},
         "field": {"hparams": {"zzz": 1}},
+        # 65,536 units would be 68 GB, were they allocated before they are looked at.
+        "huge": {"hparams": {**info.hparams, "rnn_layer_sizes": [65_536]}},
+        "many": {"hparams": {**info.hparams, "rnn_layer_sizes": [8] * 65}},
+        "kind": {"genres": 3},
     }
     bundle.save(str(path), tensors, dataclasses.replace(info, **changed.get(damage, {})))  # type: ignore[arg-type]
     if damage == "missing":

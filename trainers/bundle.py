@@ -6,7 +6,9 @@ it was trained on and how well it did, so that the file alone is enough to sampl
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +63,7 @@ class BundleInfo:
 
     def typed_hparams(self) -> Hparams:
         """The hyperparameters that the model was made with."""
-        return Hparams(**_tuples(self.hparams))
+        return Hparams.of(self.hparams)
 
     def typed_feeding(self) -> Feeding:
         """What the model is fed."""
@@ -92,11 +94,12 @@ def load(path: str) -> tuple[dict[str, torch.Tensor], BundleInfo]:
       BundleError: it is missing, damaged, or not one of ours.
     """
     try:
-        data = files.read_bytes(path)
+        with files.open_seekable(path) as file:
+            data = file.read(_MAX_BUNDLE_BYTES + 1)
     except OSError as error:
         raise BundleError(f"cannot read the model {path}: {error.strerror or error}") from error
     if len(data) > _MAX_BUNDLE_BYTES:
-        raise BundleError(f"{path} has {len(data)} bytes, over {_MAX_BUNDLE_BYTES}")
+        raise BundleError(f"{path} has over {_MAX_BUNDLE_BYTES} bytes")
     try:
         tensors = safetensors.torch.load(data)
         length = int.from_bytes(data[:8], "little")
@@ -107,9 +110,21 @@ def load(path: str) -> tuple[dict[str, torch.Tensor], BundleInfo]:
                 "train it again"
             )
         info = BundleInfo(**header)
+        _check_kinds(info)
         info.typed_hparams(), info.typed_feeding(), info.examples_config()
     except BundleError:
         raise
     except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path} is no GenreMill model, or it is damaged: {error}") from error
     return tensors, info
+
+
+def _check_kinds(info: BundleInfo) -> None:
+    """Raises TypeError where a field is of another kind than it is told to be."""
+    kinds = typing.get_type_hints(BundleInfo)
+    for field in dataclasses.fields(info):
+        kind, value = kinds[field.name], getattr(info, field.name)
+        if not isinstance(value, typing.get_origin(kind) or kind):
+            raise TypeError(f"its {field.name} is {value!r:.40}")
+    if not all(isinstance(genre, str) for genre in info.genres):
+        raise TypeError("its genres are no names")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from corpus import names
+from corpus import names, typed_text
 
 VARIABLE, GLOBAL = "variable", "global"  # what a gradient is clipped by
 CELL, PARALLEL = "cell", "parallel"  # kinds of attention
@@ -67,9 +68,19 @@ class Hparams:
         """These, with what a text says; see `parse`."""
         return dataclasses.replace(self, **parse(text))
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Hparams:
+        """Those of a bundle, which may be a stranger's.
+
+        Raises:
+          ValueError: a name is unknown, or a value does not fit.
+        """
+        return cls(**_checked_all(values))
+
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "batch_size": (1, 65_536),
+    "rnn_layer_sizes": (1, 65_536),
     "embedding_size": (0, 65_536),
     "dropout_keep_prob": (0.01, 1),
     "attn_length": (0, 4096),
@@ -85,6 +96,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
 } | dict.fromkeys(
     ("dropout", "weight_drop", "input_drop", "embedding_drop", "hidden_drop"), (0, 0.99)
 )
+_MOST_LAYERS = 64
 _WORDS = {
     "attention": (CELL, PARALLEL),
     "schedule": (CONSTANT, COSINE),
@@ -99,9 +111,13 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
       ValueError: it is neither, a name is unknown, or a value does not fit.
     """
+    return _checked_all(_pairs(text.strip()))
+
+
+def _checked_all(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = {field.name: field.default for field in dataclasses.fields(Hparams)}
     found: dict[str, Any] = {}
-    for name, value in _pairs(text.strip()).items():
+    for name, value in values.items():
         if name == "dropout":  # what Magenta keeps, others drop
             share = _checked(name, value, 0.0)
             found["dropout_keep_prob"] = 1.0 - share
@@ -130,41 +146,17 @@ def _pairs(text: str) -> dict[str, Any]:
                 f"the hyperparameters {text!r} cannot be read from {text[at:]!r} on; "
                 "write batch_size=64,rnn_layer_sizes=[64,64]"
             )
-        found[pair[1]] = _literal(pair[2])
+        found[pair[1]] = typed_text.literal(pair[2])
         at = pair.end()
     return found
 
 
-def _literal(text: str) -> Any:
-    words = {"true": True, "false": False}
-    try:
-        return words.get(text.lower(), ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-        return words.get(text.lower(), text)
-
-
 def _checked(name: str, value: Any, default: Any) -> Any:
     """The value as one of the default's kind, if it is within its limits."""
-    fitting, kind = _fitting(name, value, default)
-    if fitting is None:
-        raise ValueError(f"the hyperparameter {name} is {kind}, not {value!r}")
-    low, high = _LIMITS.get(name, (float("-inf"), float("inf")))
-    if isinstance(fitting, int | float) and not low <= fitting <= high:
-        raise ValueError(f"the hyperparameter {name} lies between {low:g} and {high:g}: {value}")
-    return fitting
-
-
-def _fitting(name: str, value: Any, default: Any) -> tuple[Any, str]:
-    """(the value or None, words for what it should be)."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(default, bool):
-        return value if isinstance(value, bool) else None, "true or false"
-    if isinstance(default, str):
-        return value if value in _WORDS[name] else None, " or ".join(_WORDS[name])
-    if isinstance(default, tuple):
-        sizes = (value,) if is_number else tuple(value) if isinstance(value, list | tuple) else ()
-        fits = bool(sizes) and all(isinstance(n, int) and 1 <= n <= 65_536 for n in sizes)
-        return sizes if fits else None, "a list of sizes, as [64,64]"
-    if isinstance(default, int):
-        return int(value) if is_number and value == int(value) else None, "a whole number"
-    return float(value) if is_number else None, "a number"
+    found = typed_text.fitting(f"the hyperparameter {name}", value, default, _LIMITS.get(name))
+    if name == "rnn_layer_sizes" and len(found) > _MOST_LAYERS:
+        raise ValueError(f"{len(found)} layers are over {_MOST_LAYERS}")
+    if name in _WORDS and found not in _WORDS[name]:
+        words = " or ".join(_WORDS[name])
+        raise ValueError(f"the hyperparameter {name} is {words}, not {value!r}")
+    return found

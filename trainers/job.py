@@ -87,9 +87,11 @@ class Job:
 
     def trainer(self) -> engine.Trainer:
         """A trainer at its first step, with the weights of the base if there is one."""
-        model = make_model(self.config.train.model, self.base.feeding, self.base.hparams)
-        if self.base.tensors is not None:
-            loading.fill(model, self.base.tensors, self._base_path())
+        made_of = self.config.train.model, self.base.feeding, self.base.hparams
+        if self.base.tensors is None:
+            model = make_model(*made_of)
+        else:
+            model = loading.build(*made_of, self.base.tensors, self._base_path())
         known = [self.base.genres.index(genre) for genre in genres_of(self.config, self.genre)]
         genre_ids = tuple(known) if len(self.base.genres) > 1 else (0,) * len(known)
         return engine.Trainer(

@@ -33,23 +33,33 @@ def load_model(path: str) -> tuple[SequenceModel, Encoding, bundle.BundleInfo]:
                 f"it was trained on {info.feeding['encoding']} of version "
                 f"{info.feeding['version']}, which is {feeding.version} now; train it again"
             )
-        model = make_model(info.model, feeding, info.typed_hparams())
-    except ValueError as error:
+        model = build(info.model, feeding, info.typed_hparams(), tensors, path)
+    except bundle.BundleError:
+        raise
+    except (TypeError, ValueError) as error:
         raise bundle.BundleError(f"{path} cannot be used: {error}") from error
-    fill(model, tensors, path)
     return model.eval(), encoding, info
 
 
-def fill(model: SequenceModel, tensors: Mapping[str, Tensor], path: str) -> None:
-    """Puts weights into a model.
+def build(
+    model: str, feeding: Feeding, hparams: Hparams, tensors: Mapping[str, Tensor], path: str
+) -> SequenceModel:
+    """A model with given weights.
+
+    Whether they fit is seen before anything is allocated: sizes may be a stranger's.
 
     Raises:
       BundleError: they are not its weights.
+      ValueError: as `make_model`.
     """
-    try:
-        model.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise bundle.BundleError(f"{path} does not fit its own header: {error}") from error
+    with torch.device("meta"):
+        wanted = make_model(model, feeding, hparams).state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if shapes != {name: tuple(tensor.shape) for name, tensor in wanted.items()}:
+        raise bundle.BundleError(f"{path} does not fit its own header: it has other weights")
+    built = make_model(model, feeding, hparams)
+    built.load_state_dict(dict(tensors))
+    return built
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

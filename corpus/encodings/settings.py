@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from corpus import names
+from corpus import names, typed_text
 
 ANY = "..."  # stands for settings that only the maker knows
 
@@ -21,6 +20,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "min_unique_pitches": (0, 12),
     "max_events": (2, 100_000),
     "max_steps": (0, 1_000_000),
+    "stretch_factors": (0.1, 10),
+    "transpositions": (-127, 127),
     "window_seconds": (0.1, 3600),
 }
 
@@ -55,9 +56,11 @@ def parse(texts: Iterable[str], defaults: Mapping[str, Any], encoding: str) -> d
         if not equals:
             raise ValueError(f"a setting of an encoding is name=value, not {text!r}")
         if name in defaults:
-            given[name] = _checked(name, _literal(value), defaults[name])
+            given[name] = typed_text.fitting(
+                f"the setting {name}", typed_text.literal(value), defaults[name], _LIMITS.get(name)
+            )
         elif ANY in defaults:
-            given[name] = _literal(value)
+            given[name] = typed_text.literal(value)
         else:
             raise ValueError(_unknown(name, defaults, encoding))
     return given
@@ -75,43 +78,3 @@ def shown(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ",".join(map(str, value)) + "]"
     return str(value)
-
-
-def _literal(text: str) -> Any:
-    words = {"true": True, "false": False}
-    if text.lower() in words:
-        return words[text.lower()]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """The value, if it is of its default's kind and within its limits."""
-    kind, fitting = _fitting(value, default)
-    if fitting is None:
-        raise ValueError(f"the setting {name} is {kind}, not {value!r}")
-    low, high = _LIMITS.get(name, (float("-inf"), float("inf")))
-    if _is_number(fitting) and not low <= fitting <= high:
-        raise ValueError(f"the setting {name} lies between {low:g} and {high:g}, not {value}")
-    return fitting
-
-
-def _fitting(value: Any, default: Any) -> tuple[str, Any]:
-    """(words for the kind of a default, the value as one of that kind or None)."""
-    if isinstance(default, bool):
-        return "true or false", value if isinstance(value, bool) else None
-    if isinstance(default, str):
-        return "a text", str(value)
-    if isinstance(default, int):
-        return "a whole number", int(value) if _is_number(value) and value % 1 == 0 else None
-    if isinstance(default, float):
-        return "a number", float(value) if _is_number(value) else None
-    items = [value] if _is_number(value) else value
-    is_list = isinstance(items, list | tuple) and all(map(_is_number, items))
-    return "a list of numbers", tuple(items) if is_list else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
