@@ -65,8 +65,8 @@ def _bare(config: Config, plans: Sequence[ExamplesPlan], *, with_records: bool) 
             examples = encoding.encode(piece, is_training=plan.split == TRAIN).examples
             found += len(examples)
             origin = Origin(plan.genre, read_identity(record)[0], plan.split, encoding.name)
-            for example in examples if with_records else ():
-                origin.serialize(example.events, example.controls, example.made_by)
+            if with_records and examples:
+                origin.frame(examples)
     return found
 
 

@@ -13,14 +13,15 @@ them (`chords`, `density_bin`, ...) are further feature lists, as long.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from corpus.example_frames import frame
 from corpus.example_wire import (
     BYTES_LIST,
     FIRST,
@@ -30,6 +31,10 @@ from corpus.example_wire import (
     varint,
     write_steps,
 )
+from corpus.shards import framed
+
+if TYPE_CHECKING:
+    from corpus.encodings.results import EncodedExample
 
 _PACKAGE = "genremill.example"
 _WHOLE, _UNREAD = "SequenceExample", "UnreadExample"
@@ -160,6 +165,16 @@ class Origin:
         size = varint(len(self._before) + len(how) + len(self._after))
         lists = _feature_lists({_EVENTS: events, **controls} if controls else {_EVENTS: events})
         return b"".join((FIRST, size, self._before, how, self._after, *lists))
+
+    def frame(self, examples: Sequence[EncodedExample]) -> bytes:
+        """The examples of a piece as TFRecords behind one another, as `serialize` has them each."""
+        if any(example.controls for example in examples):
+            return b"".join(
+                framed(self.serialize(example.events, example.controls, example.made_by))
+                for example in examples
+            )
+        made_by = [example.made_by for example in examples]
+        return frame(self._before, made_by, self._after, [e.events for e in examples])
 
 
 def serialize_as_magenta(inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> bytes:

@@ -13,19 +13,22 @@ import numpy.typing as npt
 
 from corpus.compiled import bare, bare_inline
 
-_Ints = npt.NDArray[np.int64]
-_Raw = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Raw = npt.NDArray[np.uint8]
 
 # Tags of fields that have a length: fields 1 and 2 of any message, and the kinds of a Feature.
 FIRST, SECOND = b"\x0a", b"\x12"
 BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
-_TAG, _FLOATS_TAG = FIRST[0], _FLOAT_LIST[0]  # as compiled code has them
+_TAG, _FLOATS_TAG, _INTS_TAG = FIRST[0], _FLOAT_LIST[0], _INT64_LIST[0]  # for compiled code
+# What stands before a value of one byte, and of two, as a word.
+_SHORT_STEP = int.from_bytes(b"\x0a\5\x1a\3\x0a\1", "little")
+_LONG_STEP = int.from_bytes(b"\x0a\6\x1a\4\x0a\2", "little")
 
 # Most messages are shorter than that; a table is quicker than counting.
 _SMALL = [bytes([size]) for size in range(0x80)]
 _SMALL += [bytes([size & 0x7F | 0x80, size >> 7]) for size in range(0x80, 1 << 14)]
-_MOST_OF_A_VARINT = 10  # bytes
-_MOST_OF_A_STEP = 3 * (1 + 5)  # bytes around its values: tag and length of each message
+MOST_OF_A_VARINT = 10  # bytes
+MOST_AROUND_A_STEP = 3 * (1 + 5)  # bytes around its values: tag and length of each message
 
 
 def write_steps(rows: npt.NDArray[Any]) -> bytes:
@@ -38,7 +41,7 @@ def write_steps(rows: npt.NDArray[Any]) -> bytes:
     if rows.dtype.kind == "f":
         return _float_steps(rows.reshape(len(rows), -1))
     values = np.ascontiguousarray(rows, np.int64).reshape(len(rows), -1)
-    packed = np.empty(len(values) * (_MOST_OF_A_STEP + _MOST_OF_A_VARINT * values.shape[1]), "u1")
+    packed = np.empty(len(values) * (MOST_AROUND_A_STEP + MOST_OF_A_VARINT * values.shape[1]), "u1")
     return packed[: _pack(values, packed)].tobytes()
 
 
@@ -92,74 +95,120 @@ def varint(size: int) -> bytes:
 
 
 @bare_inline
-def _size_of(value: int) -> int:
+def size_of(value: int) -> int:
     """Bytes of a varint; a negative one is as long as they get."""
     if value < 0:
-        return _MOST_OF_A_VARINT
-    size = 1
-    while value >= 0x80:
+        return MOST_OF_A_VARINT
+    size = 1 + (value >= 0x80)  # Most are no longer.
+    value >>= 14
+    while value > 0:
         value >>= 7
         size += 1
     return size
 
 
 @bare_inline
-def _write_varint(value: int, packed: _Raw, at: int) -> int:
-    """Writes it at a place; returns the place behind it."""
-    if value < 0:  # All 64 bits, seven at a time.
-        for _ in range(_MOST_OF_A_VARINT - 1):
-            packed[at] = value & 0x7F | 0x80
-            value >>= 7
-            at += 1
-        value = 1
-    while value >= 0x80:
-        packed[at] = value & 0x7F | 0x80
-        value >>= 7
-        at += 1
-    packed[at] = value
+def size_of_field(size: int) -> int:
+    """Bytes of a field with a length: tag, length and content."""
+    whole: int = 1 + size_of(size) + size
+    return whole
+
+
+@bare_inline
+def put_byte(value: int, packed: Raw, at: int) -> int:
+    """Writes a byte; returns the place behind it.
+
+    An unsigned place is no place from the end, so nothing is tested: it makes all of this code
+    several times faster.
+    """
+    packed[np.uint64(at)] = value
     return at + 1
 
 
 @bare_inline
-def _write_header(size: int, packed: _Raw, at: int) -> int:
-    """Writes what comes before the packed values of a feature; returns the place behind it."""
-    if size < 0x80 - 4:  # All three lengths take a byte.
-        packed[at] = packed[at + 4] = 0x0A
-        packed[at + 1] = size + 4
-        packed[at + 2] = 0x1A
-        packed[at + 3] = size + 2
-        packed[at + 5] = size
-        return at + 6
-    list_size = 1 + _size_of(size) + size
-    packed[at] = 0x0A
-    at = _write_varint(1 + _size_of(list_size) + list_size, packed, at + 1)
-    packed[at] = 0x1A
-    at = _write_varint(list_size, packed, at + 1)
-    packed[at] = 0x0A
-    behind: int = _write_varint(size, packed, at + 1)
+def put_varint(value: int, packed: Raw, at: int) -> int:
+    """Writes it at a place; returns the place behind it."""
+    if value < 0:  # All 64 bits, seven at a time.
+        for _ in range(MOST_OF_A_VARINT - 1):
+            at = put_byte(value & 0x7F | 0x80, packed, at)
+            value >>= 7
+        value = 1
+    while value >= 0x80:
+        at = put_byte(value & 0x7F | 0x80, packed, at)
+        value >>= 7
+    behind: int = put_byte(value, packed, at)
     return behind
 
 
+@bare_inline
+def put_field(tag: int, size: int, packed: Raw, at: int) -> int:
+    """Writes a field's tag and length; returns the place behind them."""
+    behind: int = put_varint(size, packed, put_byte(tag, packed, at))
+    return behind
+
+
+@bare_inline
+def put_word(value: int, num_bytes: int, packed: Raw, at: int) -> None:
+    """Writes an integer, its lowest byte first."""
+    for place in range(num_bytes):
+        packed[np.uint64(at + place)] = value >> (8 * place) & 0xFF
+
+
+@bare_inline
+def _size_of_row(rows: Ints, row: int) -> int:
+    size = 0
+    for column in range(rows.shape[1]):
+        size += size_of(rows[np.uint64(row), np.uint64(column)])
+    return size
+
+
+@bare_inline
+def size_of_step(rows: Ints, row: int) -> int:
+    """Bytes of a row as a feature of the list, with its tag and length."""
+    first = rows[row, 0]
+    if rows.shape[1] == 1 and 0 <= first < 1 << 14:
+        return 7 if first < 0x80 else 8
+    whole: int = size_of_field(size_of_field(size_of_field(_size_of_row(rows, row))))
+    return whole
+
+
+@bare_inline
+def put_step(rows: Ints, row: int, packed: Raw, at: int) -> int:
+    """Writes a row as a feature of the list; returns the place behind it.
+
+    Up to eight bytes behind it are lost.
+    """
+    first = rows[row, 0]
+    if rows.shape[1] == 1 and 0 <= first < 1 << 14:  # Nearly all: one word.
+        if first < 0x80:
+            put_word(_SHORT_STEP | first << 48, 8, packed, at)
+            return at + 7
+        put_word(_LONG_STEP | (first & 0x7F | 0x80) << 48 | first >> 7 << 56, 8, packed, at)
+        return at + 8
+    size = _size_of_row(rows, row)
+    at = put_field(_TAG, size_of_field(size_of_field(size)), packed, at)
+    at = put_field(_INTS_TAG, size_of_field(size), packed, at)
+    at = put_field(_TAG, size, packed, at)
+    for column in range(rows.shape[1]):
+        at = put_varint(rows[np.uint64(row), np.uint64(column)], packed, at)
+    return at
+
+
 @bare
-def _pack(rows: _Ints, packed: _Raw) -> int:
+def _pack(rows: Ints, packed: Raw) -> int:
     """Writes a feature for each row of integers; returns how many bytes."""
     at = 0
     for row in range(rows.shape[0]):
-        size = 0
-        for column in range(rows.shape[1]):
-            size += _size_of(rows[row, column])
-        at = _write_header(size, packed, at)
-        for column in range(rows.shape[1]):
-            at = _write_varint(rows[row, column], packed, at)
+        at = put_step(rows, row, packed, at)
     return at
 
 
 @bare_inline
-def _read_varint(raw: _Raw, at: int, end: int) -> tuple[np.int64, int]:
+def _read_varint(raw: Raw, at: int, end: int) -> tuple[np.int64, int]:
     """(value, the place behind it); a place of -1 where it does not end in time."""
     value = np.int64(0)
     shift = 0
-    while at < end and shift < 7 * _MOST_OF_A_VARINT:
+    while at < end and shift < 7 * MOST_OF_A_VARINT:
         value |= (np.int64(raw[at]) & 0x7F) << shift
         shift += 7
         at += 1
@@ -169,7 +218,7 @@ def _read_varint(raw: _Raw, at: int, end: int) -> tuple[np.int64, int]:
 
 
 @bare_inline
-def _read_word(raw: _Raw, at: int, end: int) -> tuple[np.int64, int]:
+def _read_word(raw: Raw, at: int, end: int) -> tuple[np.int64, int]:
     """(32 bits as they are, the place behind them); a place of -1 where there are less."""
     if at + 4 > end:
         return np.int64(0), -1
@@ -180,7 +229,7 @@ def _read_word(raw: _Raw, at: int, end: int) -> tuple[np.int64, int]:
 
 
 @bare
-def _unpack(raw: _Raw, kind: int, values: _Ints) -> tuple[int, int]:
+def _unpack(raw: Raw, kind: int, values: Ints) -> tuple[int, int]:
     """(number of steps, values of each), which are written to `values`; -1 for damage."""
     at, count, num_steps, columns = 0, 0, 0, 1
     while at < len(raw):

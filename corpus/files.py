@@ -21,7 +21,7 @@ TEMPORARY_SUFFIX = ".partial"
 
 
 class _Sink(Protocol):
-    def write(self, data: bytes) -> object: ...
+    def write(self, data: bytes | memoryview) -> object: ...
 
 
 @dataclass
@@ -32,7 +32,7 @@ class HashingWriter:
     num_bytes: int = 0
     _sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Appends `data` and returns its length."""
         self.sink.write(data)
         self._sha256.update(data)

@@ -58,10 +58,10 @@ class _Gathering(files.HashingWriter):
 
     def __init__(self, sink: Any) -> None:
         super().__init__(sink)
-        self._gathered: list[bytes] = []
+        self._gathered: list[bytes | memoryview] = []
         self._passed_on = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         self._gathered.append(data)
         self.num_bytes += len(data)
         if self.num_bytes - self._passed_on > _BLOCK_BYTES:
@@ -69,22 +69,33 @@ class _Gathering(files.HashingWriter):
         return len(data)
 
     def flush(self) -> None:
-        self.sink.write(b"".join(self._gathered))
+        alone = len(self._gathered) == 1  # One that is large needs no copy.
+        self.sink.write(self._gathered[0] if alone else b"".join(self._gathered))
         self._gathered.clear()
         self._passed_on = self.num_bytes
 
 
 def write_part(folder: str, name: str, payloads: Iterable[bytes]) -> Part:
     """Writes one part below a stage's folder."""
+    return write_framed(folder, name, ((shards.framed(payload), 1) for payload in payloads))
+
+
+def write_framed(folder: str, name: str, blocks: Iterable[tuple[bytes, int]]) -> Part:
+    """Writes one part of records that are framed already.
+
+    Args:
+      blocks: some records each, and how many they are.
+    """
     path = files.join(folder, name)
+    num_records = 0
     with files.write_atomically(path) as writer:
         gathering = _Gathering(writer if _is_alone(name) else writer.sink)
-        shard = shards.ShardWriter(gathering)
-        for payload in payloads:
-            shard.write(payload)
+        for block, count in blocks:
+            gathering.write(block)
+            num_records += count
         gathering.flush()
     sha256 = writer.sha256 if _is_alone(name) else ""
-    return Part(name, gathering.num_bytes, shard.num_records, sha256)
+    return Part(name, gathering.num_bytes, num_records, sha256)
 
 
 def _is_alone(name: str) -> bool:
@@ -135,7 +146,7 @@ def repack(folder: str, stem: str, parts: Sequence[Part], max_bytes: int) -> dic
     return written
 
 
-def _deal(folder: str, parts: Sequence[Part], count: int) -> Iterator[tuple[int, bytes]]:
+def _deal(folder: str, parts: Sequence[Part], count: int) -> Iterator[tuple[int, memoryview]]:
     """(index of the shard, neighboring records that go there), in order."""
     num_bytes = sum(part.num_bytes for part in parts)
     at = 0
@@ -152,7 +163,7 @@ def _deal(folder: str, parts: Sequence[Part], count: int) -> Iterator[tuple[int,
             at += len(block)
 
 
-def _blocks(path: str) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
+def _blocks(path: str) -> Iterator[tuple[memoryview, npt.NDArray[np.int64]]]:
     """(some whole records, where each of them ends) until a part is through.
 
     Their checksums stay as they are, for whoever reads the shards.
@@ -163,7 +174,7 @@ def _blocks(path: str) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
             block = rest + block
             ends = _ends(block)
             if ends:
-                yield block[: ends[-1]], np.array(ends, np.int64)
+                yield memoryview(block)[: ends[-1]], np.array(ends, np.int64)
             rest = block[ends[-1] if ends else 0 :]
     if rest:
         raise shards.ShardError(f"{path} is cut off or damaged")

@@ -40,6 +40,12 @@ def _masked_crc(data: bytes) -> bytes:
     return _CRC.pack((((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
+def framed(payload: bytes) -> bytes:
+    """A record as it stands in a shard: length, payload, and a checksum of each."""
+    length = _LENGTH.pack(len(payload))
+    return length + _masked_crc(length) + payload + _masked_crc(payload)
+
+
 class ShardWriter:
     """Frames records into an open writer."""
 
@@ -50,8 +56,7 @@ class ShardWriter:
     def write(self, payload: bytes) -> int:
         """Appends one record and returns the offset at which it begins."""
         offset = self._writer.num_bytes
-        length = _LENGTH.pack(len(payload))
-        self._writer.write(length + _masked_crc(length) + payload + _masked_crc(payload))
+        self._writer.write(framed(payload))
         self.num_records += 1
         return offset
 

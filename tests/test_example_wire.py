@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus import example_proto, example_wire
-from corpus.example_proto import Example, SequenceExample
+from corpus import example_proto, example_wire, shards
+from corpus.encodings.results import EncodedExample
+from corpus.example_proto import Example, Origin, SequenceExample
 
 SHAPES = st.tuples(st.integers(1, 20), st.sampled_from([1, 2, 6, 74, 140]))
 WIDTHS = st.sampled_from([1, 7, 8, 14, 15, 31, 40, 62])
@@ -62,6 +63,33 @@ def test_examples_are_protobufs_bytes_and_come_back(
         assert ours.dtype == expected.dtype
         assert np.array_equal(ours, squeezed(expected))
     assert np.array_equal(back.controls["a"], controls["a"])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.text(max_size=300)), min_size=1, max_size=5),
+    st.sampled_from([1, 2, 40]),
+    WIDTHS,
+    st.booleans(),
+)
+def test_records_of_a_piece_are_those_of_each_example(
+    made: list[tuple[int, str]], columns: int, width: int, negative: bool
+) -> None:
+    examples = []
+    for seed, (num_steps, made_by) in enumerate(made):
+        rows = integers((num_steps, columns), width, seed, negative=negative)
+        examples.append(EncodedExample(squeezed(rows), {}, made_by))
+    origin = Origin("hip hop", "t" * 40, "train", "x")
+    alone = [origin.serialize(e.events, e.controls, e.made_by) for e in examples]
+    assert origin.frame(examples) == b"".join(shards.framed(payload) for payload in alone)
+
+
+def test_records_with_controls_are_those_of_each_example() -> None:
+    controls = {"density": np.arange(3)}
+    both = [EncodedExample(np.arange(3), of, "so") for of in ({}, controls)]
+    origin = Origin("g", "t", "train", "x")
+    alone = [origin.serialize(e.events, e.controls, e.made_by) for e in both]
+    assert origin.frame(both) == b"".join(shards.framed(payload) for payload in alone)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 50])

@@ -161,13 +161,16 @@ class ExamplesStage(Stage[ExamplesPlan]):
         result = ShardResult(work.name)
         if work.name:
             tally = Tally()
-            payloads = self._payloads(work, result, tally)
-            part = repacking.write_part(self.folder, work.name, payloads)
+            blocks = self._blocks(work, result, tally)
+            part = repacking.write_framed(self.folder, work.name, blocks)
             result.rows.append(_Made(work.genre, work.split, work.stem, part, tally))
             result.inputs, result.outputs = tally.pieces, tally.pieces_with_examples
         return result
 
-    def _payloads(self, work: ExamplesPlan, result: ShardResult, tally: Tally) -> Iterator[bytes]:
+    def _blocks(
+        self, work: ExamplesPlan, result: ShardResult, tally: Tally
+    ) -> Iterator[tuple[bytes, int]]:
+        """The records of each piece, and how many they are."""
         for record in shards.read_shard(files.join(self.layout.subsets, work.subset)):
             track, path, source = read_identity(record)
             encoded = self._encode(record, path, is_training=work.split == TRAIN)
@@ -176,15 +179,15 @@ class ExamplesStage(Stage[ExamplesPlan]):
                 reason, detail = why_nothing(encoded, self._encoding, self._teller)
                 which = f"{work.genre}, track {track}: {detail}"
                 result.reject(self.name, source, path, reason, which)
-            origin = Origin(work.genre, track, work.split, self._encoding.name)
-            for example in encoded.examples:
-                yield self._record(example, origin)
+            elif self.config.examples.format == MAGENTA:
+                yield from ((self._as_magenta(example), 1) for example in encoded.examples)
+            else:
+                origin = Origin(work.genre, track, work.split, self._encoding.name)
+                yield origin.frame(encoded.examples), len(encoded.examples)
 
-    def _record(self, example: EncodedExample, origin: Origin) -> bytes:
-        if self.config.examples.format == MAGENTA:
-            inputs, labels = self._encoding.inputs(example), self._encoding.labels(example)
-            return example_proto.serialize_as_magenta(inputs, labels)
-        return origin.serialize(example.events, example.controls, example.made_by)
+    def _as_magenta(self, example: EncodedExample) -> bytes:
+        inputs, labels = self._encoding.inputs(example), self._encoding.labels(example)
+        return shards.framed(example_proto.serialize_as_magenta(inputs, labels))
 
     def _encode(self, record: bytes, path: str, *, is_training: bool) -> EncodedPiece:
         """A piece that breaks the encoder costs one rejection, not the run."""
