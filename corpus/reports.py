@@ -80,6 +80,7 @@ def require(folder: str, stage: str, made_from: str | None = None) -> StageRepor
     """The report of the stage before.
 
     Args:
+      stage: its name, and the variables that make wants to be told.
       made_from: the hash that its input must have had; None asks for nothing.
 
     Raises:
@@ -87,7 +88,8 @@ def require(folder: str, stage: str, made_from: str | None = None) -> StageRepor
     """
     report = read(folder)
     if report is None:
-        raise ValueError(f"{folder} holds no finished {stage}; run `make {stage}` first")
+        name = stage.partition(" ")[0]
+        raise ValueError(f"{folder} holds no finished {name}; run `make {stage}` first")
     if made_from is not None and report.input_hash != made_from:
         raise ValueError(
             f"{folder} was made from other input than there is now; run `make {stage}` again"

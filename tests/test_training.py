@@ -90,6 +90,10 @@ def test_training_from_the_command_line(road: Config, tmp_path: Path) -> None:
     card = (tmp_path / "d/models/attention_rnn/hip_hop/MODEL_CARD.md").read_text()
     assert "| validation |" in card
     assert "attn_length: 6" in card
+    other = run(
+        "trainers.train", "--set", f"data={config.data}", "--list", "--set", "train.model=mono_rnn"
+    )
+    assert "holds no finished examples; run `make examples MODEL=mono_rnn` first" in other.stderr
     wrong = run("trainers.train", *flags(config), "--genre", "dron")
     assert wrong.returncode == 2
     assert "there are: rock, hip hop" in wrong.stderr
@@ -111,8 +115,9 @@ def test_jobs_are_commands_that_a_scheduler_can_run(road: Config, tmp_path: Path
     assert len(table.splitlines()) == 4
     assert "rnn_layer_sizes=[4] dropout=0.5" in table
     assert run("trainers.train", *flags(config), "--check", *sweep).returncode == 0
-    bad = run("trainers.train", *flags(config), "--check", "--hparams", "batch_siz=3")
-    assert "did you mean batch_size" in bad.stderr
+    for what in ("--check", "--list", "--jobs"):  # make asks these before it starts any job
+        wrong = run("trainers.train", *flags(config), what, "--hparams", "batch_siz=3")
+        assert "did you mean batch_size?" in wrong.stderr
 
 
 def test_same_seed_same_weights_other_seed_others(road: Config, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus import example_proto, files, names, reports, shards
-from corpus.config import Config
+from corpus.config import Config, own_encoding
 from corpus.encodings import TEXT_ENCODINGS, EncodedExample, Encoding
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, StageReport
@@ -42,7 +42,10 @@ def examples_report(config: Config) -> StageReport:
             return report
         raise ValueError(f"{folder} holds no texts; run `python -m trainers.text FILE` first")
     subsets = reports.read(place.subsets)
-    return reports.require(folder, "examples", subsets.output_hash if subsets else None)
+    stage = f"examples MODEL={config.train.model}"
+    if config.examples.encoding != own_encoding(config.train.model):
+        stage += f" ENCODING={config.examples.encoding}"
+    return reports.require(folder, stage, subsets.output_hash if subsets else None)
 
 
 def example_genres(config: Config) -> dict[str, dict[str, int]]:

@@ -63,15 +63,15 @@ def main(argv: Sequence[str]) -> int:
         config = dataclasses.replace(
             config, train=dataclasses.replace(config.train, hparams=changed)
         )
-    if arguments.check:
-        _check(config, arguments.sweep)
-    elif arguments.list:
+    if arguments.check or arguments.list or arguments.jobs:
+        _check(config, arguments.sweep)  # Once, before the jobs each say the same.
+    if arguments.list:
         print("\n".join(_names(config, arguments.sweep)))
     elif arguments.jobs:
         _print_jobs(config, arguments.sweep, argv)
     elif arguments.table:
         _print_table(config, arguments.sweep)
-    else:
+    elif arguments.genre:
         _train(config, arguments.genre, arguments.sweep)
     return 0
 

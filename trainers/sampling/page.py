@@ -10,11 +10,16 @@ from typing import Any
 _WIDTH, _HEIGHT, _MARGIN = 220, 64, 2
 _MIN_PITCHES = 12
 
-_STYLE = (
-    "body{font:14px sans-serif;margin:1em;color:#222}table{border-collapse:collapse}"
-    "th,td{border:1px solid #ccc;padding:.4em;text-align:left;vertical-align:top}"
-    "svg{background:#f6f6f6;display:block}rect{fill:#27567c}small{color:#666}"
-)
+_STYLE = """
+:root{color-scheme:light dark;--ink:#222;--soft:#666;--line:#ccc;--paper:#fff;--roll:#f3f4f6;
+--note:#27567c;--link:#1a56a0}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e8ee;--soft:#9aa3b2;--line:#39404e;--paper:#14171d;
+--roll:#1d222b;--note:#8fc1ea;--link:#8fb4ea}}
+body{font:14px system-ui,sans-serif;margin:1em;color:var(--ink);background:var(--paper)}
+a{color:var(--link)}table{border-collapse:collapse;display:block;overflow-x:auto}
+th,td{border:1px solid var(--line);padding:.4em;text-align:left;vertical-align:top}
+svg{background:var(--roll);display:block}rect{fill:var(--note)}small{color:var(--soft)}
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def page(title: str, rows: Sequence[Row]) -> str:
 
 def _lines(title: str, rows: Sequence[Row]) -> Iterator[str]:
     heading = html.escape(title)
-    yield '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f"<title>{heading}</title><style>{_STYLE}</style></head><body><h1>{heading}</h1><table>"
     count = max((len(row.cells) for row in rows), default=0)
     numbers = "".join(f"<th>{number}</th>" for number in range(1, count + 1))
