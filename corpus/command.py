@@ -51,6 +51,14 @@ def load_config(arguments: argparse.Namespace) -> config.Config:
     return config.load(path, arguments.set)
 
 
+def check_ranges(arguments: argparse.Namespace, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raises ValueError for a flag that is given and out of its (least, most)."""
+    for name, (low, high) in ranges.items():
+        value = getattr(arguments, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"--{name} lies between {low:g} and {high:g}, not {value}")
+
+
 class RunError(RuntimeError):
     """A run that failed for a reason of its surroundings: a full disk, a file that vanished."""
 

@@ -38,6 +38,10 @@ BEAT = "beat"  # the folder below samples, and the stage
 _USUAL_QPM, _LOWEST_QPM, _HIGHEST_QPM = 120.0, 40.0, 300.0
 _MAX_SECONDS = 3600.0
 _PIANO, _STRINGS = 0, 48  # General MIDI programs, from 0
+_RANGES = {
+    "seconds": (1.0, _MAX_SECONDS), "qpm": (_LOWEST_QPM, _HIGHEST_QPM), "program": (0, 127),
+    "chord_program": (0, 127), "num_outputs": (1, 1000),
+}  # fmt: skip
 
 
 def usual_qpm(config: Config, genre: str) -> float:
@@ -150,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     config = command.load_config(arguments)
     torch.set_num_threads(1)
-    _check(arguments)
+    command.check_ranges(arguments, _RANGES)
     if arguments.genre:
         _beat(config, arguments.genre.replace("_", " "), arguments)
         return 0
@@ -190,18 +194,6 @@ def _beat(config: Config, genre: str, arguments: Namespace) -> None:
     )
     if report.rejected:
         print(f"  {sum(report.rejected.values())} without a note; another SEED may do better")
-
-
-def _check(arguments: Namespace) -> None:
-    """Raises ValueError for numbers out of range."""
-    ranges = {
-        "seconds": (1.0, _MAX_SECONDS), "qpm": (_LOWEST_QPM, _HIGHEST_QPM), "program": (0, 127),
-        "chord_program": (0, 127), "num_outputs": (1, 1000),
-    }  # fmt: skip
-    for name, (low, high) in ranges.items():
-        value = getattr(arguments, name)
-        if value is not None and not low <= value <= high:
-            raise ValueError(f"--{name} lies between {low:g} and {high:g}, not {value}")
 
 
 def _parse(argv: Sequence[str]) -> Namespace:

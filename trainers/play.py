@@ -49,6 +49,10 @@ _LATE = 0.25  # a model that is later than this plays on from there
 _MAX_LINES = 1_000_000
 _MAX_TOLD = 20  # complaints about controls
 _DRUM_CHANNEL = 9
+_RANGES = {
+    "seconds": (0.0, MAX_SECONDS), "program": (0, 127), "qpm": (1.0, 1000.0),
+    "osc": (0, 65_535),
+}  # fmt: skip
 
 
 def _tell(sentence: str) -> None:
@@ -225,7 +229,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     config = command.load_config(arguments)
     torch.set_num_threads(1)
-    _check(arguments)
+    command.check_ranges(arguments, _RANGES)
     qpm = arguments.qpm or config.sample.qpm or _USUAL_QPM
     player, genre = open_player(config, arguments, qpm)
     recording = Recording(player.is_drums, arguments.program, qpm)
@@ -288,18 +292,6 @@ def _lines(stream: TextIO) -> Iterable[str]:
         if not line:
             return
         yield line
-
-
-def _check(arguments: Namespace) -> None:
-    """Raises ValueError for numbers out of range."""
-    ranges = {
-        "seconds": (0.0, MAX_SECONDS), "program": (0, 127), "qpm": (1.0, 1000.0),
-        "osc": (0, 65_535),
-    }  # fmt: skip
-    for name, (low, high) in ranges.items():
-        value = getattr(arguments, name)
-        if value is not None and not low <= value <= high:
-            raise ValueError(f"--{name} lies between {low:g} and {high:g}, not {value}")
 
 
 def _parse(argv: Sequence[str]) -> Namespace:

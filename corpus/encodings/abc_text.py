@@ -25,11 +25,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from note_seq.protobuf import music_pb2
 
 from corpus.encodings import tempo_grid
 from corpus.encodings.abc_writer import STEPS_PER_QUARTER, write_bars
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.tempo_grid import GridNotes, Steps, UnusablePieceError
@@ -56,7 +56,7 @@ _NO_NOTES = re.compile(r'"[^"]*"|\[[A-Z]:[^\]]*\]')
 _Tune = list[tuple[int, int, int]]
 
 
-class AbcTextEncoding:
+class AbcTextEncoding(OneClassEncoding):
     """Characters of ABC."""
 
     name = "abc_text"
@@ -172,18 +172,6 @@ class AbcTextEncoding:
                 found.examples.append(EncodedExample(_to_events(text), made_by=who + part))
             else:
                 found.dropped["silent"] += 1
-
-    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
-        """The characters, one-hot: shape [num_steps, 96]."""
-        return tempo_grid.one_hot(example.events, _NUM_CHARACTERS)
-
-    def labels(self, example: EncodedExample) -> Steps:
-        """The characters, shape [num_steps]."""
-        return example.events
-
-    def label_to_event(self, label: int, events: Steps) -> int:
-        """Labels are events."""
-        return label
 
     def tokens(self, example: EncodedExample) -> list[str]:
         """The characters."""

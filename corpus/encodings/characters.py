@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.encodings import tempo_grid
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece, Events
 
@@ -23,7 +23,7 @@ _LEAST_MAX_STEPS = 8  # two of the longest characters
 _MIN_STEPS = 2  # one to see and one to predict
 
 
-class TextEncoding:
+class TextEncoding(OneClassEncoding):
     """Bytes of UTF-8."""
 
     name = "text"
@@ -62,18 +62,6 @@ class TextEncoding:
             events = np.frombuffer(data[begin:end], np.uint8).astype(np.int64)
             place = f"{made_by}, bytes {begin} to {end - 1} of {len(data)}"
             yield EncodedExample(events, made_by=place)
-
-    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
-        """The bytes, one-hot: shape [num_steps, 256]."""
-        return tempo_grid.one_hot(example.events, NUM_BYTES)
-
-    def labels(self, example: EncodedExample) -> Events:
-        """The bytes, shape [num_steps]."""
-        return example.events
-
-    def label_to_event(self, label: int, events: Events) -> int:
-        """Labels are events."""
-        return label
 
     def tokens(self, example: EncodedExample) -> list[str]:
         """The bytes: those of ASCII as characters, others as two digits."""

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.encodings import tempo_grid
+from corpus.encodings.one_class import one_hot
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, UnusableMeterError, quantize_absolute
 from corpus.encodings.results import EncodedExample, EncodedPiece
@@ -103,7 +104,7 @@ class DeepSymphonyEncoding:
 
         The last event has no next one and its own condition, which no model is asked about.
         """
-        return np.hstack([tempo_grid.one_hot(example.events, NUM_EVENTS), self.beside(example)])
+        return np.hstack([one_hot(example.events, NUM_EVENTS), self.beside(example)])
 
     def beside(self, example: EncodedExample) -> _Vectors:
         """What inputs have beside the event, shape [num_steps, 0 or 32]."""

@@ -19,6 +19,7 @@ from note_seq import constants, drums_encoder_decoder, drums_lib
 from corpus.compiled import njit
 from corpus.encodings import melody_vectors
 from corpus.encodings.melody_vectors import Events, Vectors
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.parts import even_bars
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
@@ -34,7 +35,7 @@ _Ints = npt.NDArray[np.int32]
 _Flags = npt.NDArray[np.bool_]
 
 
-class DrumsEncoding:
+class DrumsEncoding(OneClassEncoding):
     """What the drum encodings share: the search, decoding, labels that are the events.
 
     Attributes:
@@ -129,18 +130,6 @@ class DrumsEncoding:
                 tracks.append((first_step + begin, events[first : first + length]))
             at += num_steps
         return tracks
-
-    def inputs(self, example: EncodedExample) -> Vectors:
-        """Inputs, shape [num_steps, input_size]: row i has seen events[0..i]."""
-        return melody_vectors.one_hot(example.events, self.num_events)
-
-    def labels(self, example: EncodedExample) -> Events:
-        """The label of each event, shape [num_steps]."""
-        return example.events.copy()
-
-    def label_to_event(self, label: int, events: npt.NDArray[np.int64]) -> int:
-        """The event class of a label after `events`."""
-        return label
 
     def decode(self, example: EncodedExample, qpm: float = 120.0) -> Any:
         """The NoteSequence of a track: velocity 100, instrument 9, each stroke one step long."""

@@ -25,6 +25,7 @@ from corpus.encodings.melody_search import (
     squash,
 )
 from corpus.encodings.melody_vectors import LOOKBACKS, Events, Vectors
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.steady_parts import full_parts, magenta_parts
@@ -37,7 +38,7 @@ _NOTE_RANGE = _MAX_NOTE - _MIN_NOTE
 _LOOKBACK_COUNTER_BITS = 5
 
 
-class MelodyEncoding:
+class MelodyEncoding(OneClassEncoding):
     """What the melody encodings share: the search, and one-hot vectors and labels.
 
     Attributes:
@@ -96,18 +97,6 @@ class MelodyEncoding:
         if not found.examples and not found.dropped:
             found.dropped["no_melody_notes"] += 1
         return found
-
-    def inputs(self, example: EncodedExample) -> Vectors:
-        """Inputs, shape [num_steps, input_size]: row i has seen events[0..i]."""
-        return melody_vectors.one_hot(example.events, self.num_events)
-
-    def labels(self, example: EncodedExample) -> Events:
-        """The label of each event, shape [num_steps]."""
-        return example.events.copy()
-
-    def label_to_event(self, label: int, events: npt.NDArray[np.int64]) -> int:
-        """The event class of a label after `events`."""
-        return label
 
     def decode(self, example: EncodedExample, qpm: float = 120.0) -> Any:
         """The NoteSequence of a melody, velocity 100, program 0, beginning at 0 s."""

@@ -20,6 +20,7 @@ from note_seq import constants
 from note_seq.protobuf import music_pb2
 
 from corpus.compiled import bare
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.quantize import Quantized, Steps
 from corpus.encodings.results import EncodedExample, EncodedPiece
@@ -42,7 +43,7 @@ _MAX_EVENTS = 400_000
 _Counts = npt.NDArray[np.int32]
 
 
-class PolyphonyEncoding(OneProgramEncoding):
+class PolyphonyEncoding(OneClassEncoding, OneProgramEncoding):
     """Magenta 2.1.4's `polyphony`.
 
     Args:
@@ -105,20 +106,6 @@ class PolyphonyEncoding(OneProgramEncoding):
             moved = events + (amount - moved_by) * (events >= NEW_NOTE)
             examples.append(EncodedExample(moved, made_by=f"{place}, transposed {amount:+d}"))
         return examples
-
-    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
-        """One-hot events, shape [num_steps, 259]."""
-        inputs = np.zeros((len(example.events), NUM_CLASSES), np.float32)
-        inputs[np.arange(len(inputs)), example.events] = 1.0
-        return inputs
-
-    def labels(self, example: EncodedExample) -> npt.NDArray[np.int64]:
-        """The events, shape [num_steps]."""
-        return example.events.copy()
-
-    def label_to_event(self, label: int, events: npt.NDArray[np.int64]) -> int:
-        """The event that a label means, which is the same."""
-        return int(label)
 
     def decode(self, example: EncodedExample, qpm: float = 120.0) -> Any:
         """The NoteSequence of the events, velocity 100, program 0.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from corpus.compiled import njit
 from corpus.encodings.melody_search import FIRST_PITCH, IN_KEY, NO_EVENT, NOTE_OFF
+from corpus.encodings.one_class import one_hot
 
 Events = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -29,13 +30,6 @@ _IS_BAR = _COUNTER + KEY_COUNTER_BITS
 _KEYS = _IS_BAR + 1
 _RECENT_KEYS = _KEYS + _NUM_KEYS
 _NUM_OTHERS = _RECENT_KEYS + _NUM_KEYS
-
-
-def one_hot(events: Events, num_events: int) -> Vectors:
-    """One-hot vectors, shape [num_steps, num_events]."""
-    vectors = np.zeros((len(events), num_events), np.float32)
-    vectors[np.arange(len(events)), events] = 1.0
-    return vectors
 
 
 def repeats(events: Events, lookback: int) -> npt.NDArray[np.bool_]:

@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.encodings import symusic_score, tempo_grid
+from corpus.encodings.one_class import one_hot
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.tempo_grid import Steps, UnusablePieceError
@@ -245,10 +246,9 @@ class MiditokEncoding:
     def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
         """The ids, one-hot: shape [num_steps, input_size]; columns side by side."""
         if not isinstance(self.num_events, tuple):
-            return tempo_grid.one_hot(example.events, self.input_size)
+            return one_hot(example.events, self.input_size)
         columns = [
-            tempo_grid.one_hot(example.events[:, column], size)
-            for column, size in enumerate(self.num_events)
+            one_hot(example.events[:, column], size) for column, size in enumerate(self.num_events)
         ]
         return np.concatenate(columns, axis=1)
 

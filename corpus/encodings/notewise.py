@@ -23,18 +23,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.encodings import rolls, tempo_grid
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
-from corpus.encodings.tempo_grid import Steps, UnusablePieceError
+from corpus.encodings.tempo_grid import UnusablePieceError
 
 _VELOCITY = 90
 _VIOLIN_PROGRAM = 40
 
 
-class NotewiseEncoding:
+class NotewiseEncoding(OneClassEncoding):
     """Note-wise text, for one player or two."""
 
     version = "1"
@@ -104,18 +104,6 @@ class NotewiseEncoding:
                 for part in tempo_grid.parts_of(len(tokens), self._max_steps)
             ]
         return found
-
-    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
-        """The tokens, one-hot: shape [num_steps, num_events]."""
-        return tempo_grid.one_hot(example.events, self.input_size)
-
-    def labels(self, example: EncodedExample) -> Steps:
-        """The tokens, shape [num_steps]."""
-        return example.events
-
-    def label_to_event(self, label: int, events: Steps) -> int:
-        """Labels are events."""
-        return label
 
     def tokens(self, example: EncodedExample) -> list[str]:
         """The words of the text."""

@@ -185,13 +185,6 @@ def nothing(reason: str) -> EncodedPiece:
     return EncodedPiece(dropped=Counter([reason]))
 
 
-def one_hot(events: Steps, num_classes: int) -> npt.NDArray[np.float32]:
-    """Shape [num_steps, num_classes]."""
-    rows = np.zeros((len(events), num_classes), np.float32)
-    rows[np.arange(len(events)), events] = 1.0
-    return rows
-
-
 def to_sequence(
     notes: Iterable[tuple[float, float, int, int]], qpm: float, *, program: int = 0
 ) -> Any:

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.encodings import tempo_grid
+from corpus.encodings.one_class import OneClassEncoding
 from corpus.encodings.piece import Piece
 from corpus.encodings.results import EncodedExample, EncodedPiece
 from corpus.encodings.tempo_grid import GridNotes, Steps, UnusablePieceError
@@ -35,7 +35,7 @@ _BAR = 16
 _VELOCITY = 90
 
 
-class ZeldicEncoding:
+class ZeldicEncoding(OneClassEncoding):
     """One number a sixteenth."""
 
     name = "zeldic"
@@ -104,18 +104,6 @@ class ZeldicEncoding:
         events[melody.end - first] = self._note_off
         events[melody.start - first] = melody.pitch
         return events
-
-    def inputs(self, example: EncodedExample) -> npt.NDArray[np.float32]:
-        """The events, one-hot: shape [num_steps, 130]. (The notebook embeds the numbers.)"""
-        return tempo_grid.one_hot(example.events, _NUM_EVENTS)
-
-    def labels(self, example: EncodedExample) -> Steps:
-        """The events, shape [num_steps]."""
-        return example.events
-
-    def label_to_event(self, label: int, events: Steps) -> int:
-        """Labels are events."""
-        return label
 
     def tokens(self, example: EncodedExample) -> list[str]:
         """`on 60`, `off` or `-` a step."""
