@@ -48,7 +48,8 @@ DEV_EXTRAS  = demo,train,viz,gcp,bench,miditok,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install scrape $(STAGES) genres-purge viz train jobs sample beat play audio evaluate report \
+.PHONY: help demo all install scrape $(STAGES) genres-purge viz explore listen train jobs sample beat play audio evaluate \
+  report export \
   doctor test test-slow bench bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples \
   bench-train bench-gpu fuzz check format lock clean
 
@@ -83,8 +84,14 @@ scrape $(STAGES): $(VENV)/user
 genres-purge: $(VENV)/user ## forget what PROVIDER answered (spotify, musicbrainz, ...)
 	@$(RUN) pipelines.genres $(CHOSEN) --purge "$$PROVIDER"
 
-viz: $(VENV)/user ## draw how genres cross over: PCA and t-SNE of artists by genres
+viz: $(VENV)/user ## how genres cross over: artists by PCA and t-SNE, as a page and as pictures
 	@$(RUN) viz.crossover $(CHOSEN)
+
+explore: $(VENV)/user ## pages of every genre's pieces: rolls, sound, what each encoding makes of them
+	@$(RUN) viz.explore $(CHOSEN)
+
+listen: $(VENV)/user ## a page with the samples of MODEL beside real music, and a blind test
+	@$(RUN) viz.listen $(CHOSEN)
 
 train: $(VENV)/user ## train MODEL for each genre (SWEEP: every setting); -j2 trains two side by side; BASE=all fine-tunes
 	@if [ "$$BASE" = all ]; then $(MAKE) --no-print-directory train@all; fi
@@ -113,8 +120,11 @@ audio: $(VENV)/user ## render the samples as mp3, with fluidsynth or timidity, a
 evaluate: $(VENV)/user ## judge the samples: loss, originality, musical figures against held-out music
 	@$(RUN) trainers.evaluate $(CHOSEN)
 
-report: $(VENV)/user ## print what every stage did, and where the results lie
+report: $(VENV)/user ## what every stage did: a table here, a page, the dataset card and the licenses
 	@$(RUN) viz.report $(CHOSEN)
+
+export: $(VENV)/user ## the corpus as Parquet with the MIDI inside, beside its card
+	@$(RUN) viz.export $(CHOSEN)
 
 install: $(VENV)/user ## make the virtual environment and install GenreMill into it
 
@@ -168,7 +178,7 @@ clean: ## remove the virtual environment and what tools leave (never DATA)
 
 # One stage reads what the stage before wrote, so several goals run one after the other;
 # the per-genre jobs of `make train` are goals of a make of their own and run side by side.
-ifneq ($(filter scrape $(STAGES) viz train sample beat audio evaluate report all demo,$(MAKECMDGOALS)),)
+ifneq ($(filter scrape $(STAGES) viz explore listen train sample beat audio evaluate report export all demo,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 

@@ -27,7 +27,7 @@ INSTALL = [
 EXTRAS = {
     "demo": ["music21==10.5.1"],
     "train": ["torch==2.13.0", "safetensors==0.8.0", "tensorboard==2.21.0"],
-    "viz": ["scikit-learn==1.9.1", "matplotlib==3.11.2"],
+    "viz": ["scikit-learn==1.9.1", "matplotlib==3.11.2", "plotly==7.1.0"],
     "bench": ["symusic==0.6.0"],
     "miditok": ["miditok==3.1.0", "symusic==0.6.0"],
     "gcp": ["apache-beam[gcp]==2.77.0"],
@@ -36,6 +36,7 @@ EXTRAS = {
         "lxml-stubs==0.5.1",
         "mypy==2.4.1",
         "pandas-stubs==3.1.0.261029",
+        "playwright==1.65.2",
         "pytest==9.2.0",
         "pytest-xdist==3.8.0",
         "ruff==0.17.5",
@@ -54,7 +55,7 @@ setup(
     packages=find_packages(
         include=["corpus", "corpus.*", "pipelines", "viz", "trainers", "trainers.*"]
     ),
-    package_data={"corpus": ["*.toml"], "corpus.sources": ["*.csv", "*.toml"]},
+    package_data={"corpus": ["*.toml"], "corpus.sources": ["*.csv", "*.toml"], "viz": ["static/*"]},
     install_requires=INSTALL,
     extras_require=EXTRAS,
 )

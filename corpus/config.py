@@ -134,10 +134,13 @@ class ExamplesConfig:
 
 @dataclass(frozen=True)
 class VizConfig:
-    """The picture of the artist x genre matrix."""
+    """The pages that show the corpus."""
 
     perplexity: float = 30.0
     max_families: int = 9
+    excerpt_seconds: float = 20.0
+    max_music_mb: float = 5.0
+    pieces_per_genre: int = 40
 
 
 @dataclass(frozen=True)

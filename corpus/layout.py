@@ -26,10 +26,12 @@ CACHE = "cache.sqlite"
 LABELS = "labels.parquet"
 CROSSOVER_PICTURE = "crossover.png"
 CROSSOVER_TABLE = "crossover.csv"
+CROSSOVER_DRAWING = "crossover.svg"
+CROSSOVER_PAGE = "crossover.html"
 FIXED_NAMES = frozenset(
     (
         *(REPORT, TRACKS, REJECTIONS, ARTIST_GENRES, TRACK_GENRES, REVIEW, LABELS),
-        *(CROSSOVER_PICTURE, CROSSOVER_TABLE, SOURCES, INDEX),
+        *(CROSSOVER_PICTURE, CROSSOVER_TABLE, CROSSOVER_DRAWING, CROSSOVER_PAGE, SOURCES, INDEX),
     )
 )
 
@@ -67,6 +69,30 @@ class Layout:
     def reports(self) -> str:
         """Pictures and pages."""
         return files.join(self.data, "reports")
+
+    @property
+    def explore(self) -> str:
+        """The pages that show the pieces of every genre."""
+        return files.join(self.data, "explore")
+
+    @property
+    def report_page(self) -> str:
+        """What every stage did, as a page."""
+        return files.join(self.reports, "report.html")
+
+    @property
+    def card(self) -> str:
+        """The dataset card and what goes with it: croissant.json, LICENSES.md, attribution.csv."""
+        return files.join(self.reports, "card")
+
+    @property
+    def export(self) -> str:
+        """The corpus as Parquet with the MIDI inside, beside its card."""
+        return files.join(self.data, "export")
+
+    def listening(self, model: str) -> str:
+        """The page with a model's samples beside real music; it lies beside the samples."""
+        return files.join(self.data, "samples", model, "listen.html")
 
     def evaluation(self, model: str) -> str:
         """What was found out about a model's samples: a page and a table, without extension."""

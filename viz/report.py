@@ -1,4 +1,4 @@
-"""`python -m viz.report`: what every stage did, as one table, and where the results lie."""
+"""`python -m viz.report`: what every stage did, as a table, as a page, and as a dataset card."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from corpus import command, files, layout, reports
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import StageReport
+from viz import report_page
 
 
 def _job_reports(root: str) -> list[StageReport]:
@@ -95,7 +96,7 @@ def training_lines(config: Config) -> list[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table; returns 1 if a row does not add up."""
+    """Prints the table, writes page and card; returns 1 if a row does not add up."""
     parser = command.parser("viz.report", (__doc__ or "").strip())
     config = command.load_config(parser.parse_args(argv))
     found = stage_reports(config)
@@ -117,6 +118,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"picture: {picture}")
     for job in _current_jobs(config, "samples"):
         print(f"samples: {place.samples(config.model_name, str(job.details['genre']))}")
+    if reports.read(place.notesequences) is not None:
+        page, card, *_ = report_page.write(config)
+        print(f"report: {page}")
+        print(f"card: {card}")
     return 0 if all(report.adds_up for report in found) else 1
 
 
