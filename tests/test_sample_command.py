@@ -76,6 +76,10 @@ def test_without_a_folder_samples_go_below_data_and_are_done_once(
     assert disco.read_bytes() == b"kept"
     sample.main([*command, "--temperature", "0.5"])
     assert disco.read_bytes() != b"kept"
+    report = reports.read(str(disco.parent))
+    assert report is not None
+    told = {"seed": 0, "temperature": 0.5, "strategy": "full", "num_steps": 20}
+    assert report.details["settings"] == told
     assert "2 of 2 samples" in capsys.readouterr().out
 
 

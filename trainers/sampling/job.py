@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections import Counter
@@ -133,7 +134,11 @@ class Job:
             rejected=dict(rejected),
             seconds=round(time.monotonic() - started, 3),
             files=written,
-            details={"genre": self.target.genre, "steps_trained": info.step},
+            details={
+                "genre": self.target.genre,
+                "steps_trained": info.step,
+                "settings": _told(self.config),
+            },
         )
         if self.target.is_ours:
             reports.write(self.folder, report)
@@ -208,6 +213,18 @@ def _name(genre: str, variant: Variant | None, number: int) -> str:
         return f"{names.slug(genre)}_{number:02d}"
     words = _NO_NAME.sub("_", variant.words)[:_LONGEST_NAME]
     return f"{variant.index + 1:02d}-{words}-{number:02d}"
+
+
+def _told(config: Config) -> dict[str, object]:
+    """What shaped the samples, for those who look at them: of most settings, what is no default."""
+    usual = dataclasses.asdict(SampleConfig())
+    changed = {
+        name: value
+        for name, value in dataclasses.asdict(config.sample).items()
+        if value != usual[name] and name != "num_outputs"
+    }
+    always = {"temperature": config.sample.temperature, "strategy": config.sample.strategy}
+    return {"seed": config.seed, **always, **changed}
 
 
 def _strategy(settings: SampleConfig) -> Strategy:
