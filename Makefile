@@ -51,7 +51,7 @@ STAGES = ingest genres subsets examples
 .PHONY: help demo all install scrape $(STAGES) genres-purge viz explore listen train jobs sample beat play audio evaluate \
   report export \
   doctor test test-slow bench bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples \
-  bench-train bench-gpu fuzz check format lock clean
+  bench-train bench-gpu bench-crossover screenshots fuzz check format lock clean
 
 help: ## print this list
 	@echo "make TARGET [SOURCE=folder | SITE=name] [GENRE_TABLE=file] [PROVIDERS=table,wikidata] [GENRES=\"metal,hip hop\"] [MODEL=name] [HPARAMS=..]"
@@ -70,7 +70,7 @@ all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per
 	@$${SITE:+$(MAKE) --no-print-directory scrape}
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
 	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS)) train
-	@$(MAKE) --no-print-directory sample
+	@for stage in sample explore listen; do $(MAKE) --no-print-directory $$stage || exit; done
 	@echo; $(MAKE) --no-print-directory report
 
 scrape: ## collect the scores of SITE (lakh, pdmx, ..., or a TOML file) into raw/, politely
@@ -160,6 +160,12 @@ bench-train: $(VENV)/dev ## training and sampling against a plain PyTorch loop a
 
 bench-gpu: $(VENV)/dev ## training and sampling on a CUDA device, if there is one
 	@$(RUN) benchmarks.gpu
+
+bench-crossover: $(VENV)/dev ## the crossover page of 20,000 artists: time, size, first paint, hover
+	@$(RUN) benchmarks.crossover
+
+screenshots: $(VENV)/dev ## the pictures of README.md, from the pages of `make demo`
+	@$(RUN) benchmarks.screenshots --data "$(DEMO_DATA)"
 
 fuzz: $(VENV)/dev ## 100,000 damaged inputs: each must end as a score or as a reason; SOURCE: more to damage
 	@$(RUN) benchmarks.fuzz $${SOURCE:+--seeds "$$SOURCE"}

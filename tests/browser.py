@@ -21,7 +21,7 @@ from playwright.sync_api import (
 )
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -75,7 +75,7 @@ def chromium() -> Iterator[Browser]:
     if not path:
         pytest.skip("no Chromium is installed; CHROMIUM=path says where one is")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield started
         started.close()
 

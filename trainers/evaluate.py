@@ -77,6 +77,7 @@ class _Asked:
       samples: what is judged.
       info: of the model that made the samples; None where none is trained.
       notes: on them.
+      samples_hash: what their report calls them by; empty for files of others.
     """
 
     genre: str
@@ -84,6 +85,7 @@ class _Asked:
     samples: list[Music]
     info: bundle.BundleInfo | None
     notes: list[str]
+    samples_hash: str = ""
 
     @property
     def label(self) -> str:
@@ -143,7 +145,8 @@ def _sampled(config: Config, gatherer: Gatherer, asked: str | None) -> list[_Ask
         training = reports.read(layout.model(config.model_name, trained))
         if training is not None and training.output_hash != report.input_hash:
             notes.append("the samples are of another model than is there now; run `make sample`")
-        found.append(_Asked(genre, trained, samples, _info(config, trained), notes))
+        info = _info(config, trained)
+        found.append(_Asked(genre, trained, samples, info, notes, report.output_hash))
     lacking = [genre for genre, trained in without if trained == genre]
     if not found:
         has_model = any(_info(config, trained) for _, trained in without)
@@ -201,6 +204,7 @@ def _judge(
     library = Library(training_music(gatherer, learnt))
     found = judge.judge(job.label, job.samples, held_out, library, called, config.seed)
     found.notes = job.notes + found.notes
+    found.samples_hash = job.samples_hash
     if job.info is None:
         found.notes.append("no trained model: no held-out loss")
     else:

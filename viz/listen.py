@@ -45,7 +45,6 @@ def make(config: Config) -> tuple[str, int]:
         compared,
         pairs,
         real,
-        is_evaluated=listen_samples.is_evaluated(config),
     )
     path = Layout(config.data).listening(config.model_name)
     files.write_bytes(path, written.encode())

@@ -20,7 +20,6 @@ _ABOUT_REAL = (
     "keeps them, at the tempo of the samples: that is what it could have learned. Both are played "
     "by the same small synthesizer."
 )
-_UNKNOWN_SETTINGS = "Not known any more: the configuration has changed since these were sampled."
 _NOT_EVALUATED = "<code>make evaluate</code> finds the training piece that is next to each sample."
 
 
@@ -58,13 +57,11 @@ def render(
     compared: Sequence[Compared],
     pairs: Sequence[Pair],
     real: RealMusic,
-    *,
-    is_evaluated: bool,
 ) -> str:
     """The page of a model."""
     title = f"Listening to {model}"
     sounds = Sounds()
-    genres = [_genre(each, sounds, real, is_evaluated=is_evaluated) for each in compared]
+    genres = [_genre(each, sounds, real) for each in compared]
     body = [
         f"<h1>{page.text(title)}</h1>",
         f"<p>{page.text(_ABOUT_REAL.format(encoding=encoding))}</p>",
@@ -94,14 +91,14 @@ def _test(pairs: Sequence[Pair]) -> str:
     )
 
 
-def _genre(compared: Compared, sounds: Sounds, real: RealMusic, *, is_evaluated: bool) -> str:
+def _genre(compared: Compared, sounds: Sounds, real: RealMusic) -> str:
     sampled = compared.sampled
     damaged = page.text(", ".join(sampled.damaged))
     parts = [
         f"<section><h3>{page.text(sampled.genre)}</h3>",
         _settings(sampled),
         f'<p class="bad">Cannot be read: {damaged}</p>' if damaged else "",
-        "" if is_evaluated else f'<p class="soft small">{_NOT_EVALUATED}</p>',
+        "" if sampled.is_judged else f'<p class="soft small">{_NOT_EVALUATED}</p>',
         '<div class="pairs"><div><h4>Samples</h4>',
         *(_sample(sample, sampled.genre, sounds, real) for sample in sampled.samples),
         "</div><div><h4>Real music</h4>",
@@ -116,7 +113,7 @@ def _settings(sampled: SampledGenre) -> str:
     told = ", ".join(f"{name} {value}" for name, value in sampled.settings.items())
     return (
         f'<p class="small">{sampled.steps_trained:,} steps of training. '
-        f"Sampled with: {page.text(told or _UNKNOWN_SETTINGS)}</p>"
+        f"Sampled with: {page.text(told)}</p>"
     )
 
 

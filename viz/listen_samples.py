@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,9 @@ from corpus.records import StageReport
 
 _AUDIO = (".mp3", ".wav")
 _MIDI = ".mid"
+
+# The hash of the samples that were judged, and of each what is next to it.
+_Judged = tuple[str, dict[str, tuple["Near", "Near"]]]
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ class SampledGenre:
     """The samples of a genre.
 
     Attributes:
-      settings: name -> value of what shaped them; empty where they are not known any more.
+      settings: name -> value of what shaped them.
       damaged: names of files that are not there or cannot be read.
+      is_judged: whether the evaluation is of these very samples.
     """
 
     genre: str
@@ -66,6 +69,7 @@ class SampledGenre:
     settings: dict[str, str]
     samples: tuple[Sample, ...]
     damaged: tuple[str, ...]
+    is_judged: bool
 
 
 def sampled(config: Config) -> list[SampledGenre]:
@@ -75,34 +79,23 @@ def sampled(config: Config) -> list[SampledGenre]:
       ValueError: there are none.
     """
     root = files.join(config.data, "samples", config.model_name)
-    near = _nearest(config)
+    judged = _judged(config)
     found = []
     for folder in files.list_folders(root):
         report = reports.read(files.join(root, folder))
         if report is not None and report.stage == "sample":
-            found.append(_genre(config, files.join(root, folder), folder, report, near))
+            found.append(_genre(files.join(root, folder), folder, report, judged))
     if not any(genre.samples for genre in found):
         raise ValueError(f"{root} holds no samples to listen to; run `make sample` first")
     return found
 
 
-def is_evaluated(config: Config) -> bool:
-    """Whether somebody has looked for training pieces next to the samples."""
-    return files.exists(_evaluation(config))
-
-
-def _evaluation(config: Config) -> str:
-    return Layout(config.data).evaluation(config.model_name) + ".json"
-
-
 def _genre(
-    config: Config,
-    root: str,
-    folder: str,
-    report: StageReport,
-    near: Mapping[tuple[str, str], tuple[Near, Near]],
+    root: str, folder: str, report: StageReport, judged: Mapping[str, _Judged]
 ) -> SampledGenre:
     genre = str(report.details.get("genre", folder))
+    samples_hash, near = judged.get(genre, ("", {}))
+    is_judged = samples_hash == report.output_hash
     samples, damaged = [], []
     present = set(files.list_names(root))
     for name in sorted(name for name in report.files if name.endswith(_MIDI)):
@@ -112,16 +105,17 @@ def _genre(
             continue
         stem = name.removesuffix(_MIDI)
         audio = [f"{folder}/{stem}{end}" for end in _AUDIO if stem + end in present]
-        run, subsequence = near.get((genre, name), (None, None))
+        run, subsequence = near.get(name, (None, None)) if is_judged else (None, None)
         sample = Sample(name, f"{folder}/{name}", arrays, tuple(audio), run, subsequence)
         samples.append(sample)
     steps = report.details.get("steps_trained", 0)
     return SampledGenre(
         genre=genre,
         steps_trained=steps if isinstance(steps, int) else 0,
-        settings=_settings(config, genre, report),
+        settings=_settings(report),
         samples=tuple(samples),
         damaged=tuple(damaged),
+        is_judged=is_judged,
     )
 
 
@@ -131,42 +125,26 @@ def read_midi(path: str) -> NoteArrays | None:
     return None if score.reason else notes.parse(score.payload)
 
 
-def _settings(config: Config, genre: str, report: StageReport) -> dict[str, str]:
-    """The configured settings, if they are those of the samples: the report has their hash."""
-    settings = config.sample
-    primer = settings.primer_midi
-    primers = [files.sha256_of(primer)] if primer and os.path.isfile(primer) else []
-    shaping = [[settings], [], primers, config.seed, genre, report.versions]
-    if reports.digest(shaping) != report.config_hash:
+def _settings(report: StageReport) -> dict[str, str]:
+    told = report.details.get("settings")
+    return {name: str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+
+
+def _judged(config: Config) -> dict[str, _Judged]:
+    """Genre -> what the evaluation says of its samples."""
+    path = Layout(config.data).evaluation(config.model_name) + ".json"
+    if not files.exists(path):
         return {}
-    told = {"temperature": f"{settings.temperature:g}", "seed": str(config.seed)}
-    told["strategy"] = _strategy(config)
-    told["steps"] = str(settings.num_steps or "as the model's family has it")
-    for name in ("key", "primer_drums", "primer_text", "backing_chords"):
-        if value := getattr(settings, name):
-            told[name] = str(value)
-    for name in ("primer_melody", "primer_pitches"):
-        if value := getattr(settings, name):
-            told[name] = str(list(value))
-    return told
-
-
-def _strategy(config: Config) -> str:
-    settings = config.sample
-    more = {"top_n": f" of {settings.top_n}", "top_p": f" {settings.top_p:g}"}
-    beams = f", {settings.beam_size} beams" if settings.beam_size > 1 else ""
-    return settings.strategy + more.get(settings.strategy, "") + beams
-
-
-def _nearest(config: Config) -> dict[tuple[str, str], tuple[Near, Near]]:
-    """(genre, file name) -> the pieces with the longest run and the longest subsequence."""
-    if not is_evaluated(config):
-        return {}
-    judged: Any = json.loads(files.read_bytes(_evaluation(config)))
+    evaluation: Any = json.loads(files.read_bytes(path))
     return {
-        (genre["genre"], sample["name"]): (_near(sample["run"]), _near(sample["subsequence"]))
-        for genre in judged["genres"]
-        for sample in _judged_samples(genre)
+        genre["genre"]: (
+            genre.get("samples_hash", ""),
+            {
+                sample["name"]: (_near(sample["run"]), _near(sample["subsequence"]))
+                for sample in _judged_samples(genre)
+            },
+        )
+        for genre in evaluation["genres"]
     }
 
 

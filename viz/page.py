@@ -21,8 +21,9 @@ _TAG = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"^[-+−~]?[\d,.]+(?: ?%| ?[a-zµ]{1,3})?$|^[-–]?$|^\d+:\d\d(?::\d\d)?$")
 
 # Nothing is fetched; sounds may lie beside the page.
+_SCRIPTS = "script-src 'unsafe-inline'"
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    f"default-src 'none'; {_SCRIPTS}; style-src 'unsafe-inline'; "
     "img-src data: blob:; media-src 'self' file: data: blob:; base-uri 'none'; form-action 'none'"
 )
 _ESCAPES = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
@@ -57,6 +58,7 @@ def page(
     data: Mapping[str, object] = {},
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
+    compiles: bool = False,
 ) -> str:
     """A whole page, with a button for dark and light.
 
@@ -65,13 +67,14 @@ def page(
       body: HTML that the caller escaped.
       data: name -> value; a script reads it as `genremill.data(name)`.
       styles, scripts: texts of CSS, after base.css, and of JavaScript, in their order.
+      compiles: whether a script makes code at run time, which a page forbids otherwise.
 
     Raises:
       ValueError: a name of data is no lower-case word, or a value has no JSON.
     """
     items = (_data(name, value) for name, value in data.items())
     return _PAGE.format(
-        policy=_POLICY,
+        policy=_POLICY.replace(_SCRIPTS, f"{_SCRIPTS} 'unsafe-eval'") if compiles else _POLICY,
         title=text(title),
         styles="\n".join(map(_style, [static("base.css"), *styles])),
         theme=_script(static("theme.js")),

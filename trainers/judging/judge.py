@@ -41,6 +41,7 @@ class Judgement:
       overlaps: feature -> of samples and real music, and of two halves of real music.
       originality, bleu, real_bleu: None where something is missing; notes say what.
       notes: in sentences.
+      samples_hash: of the samples, as their report has it; empty for files of others.
     """
 
     genre: str
@@ -55,6 +56,7 @@ class Judgement:
     bleu: Bleu | None = None
     real_bleu: Bleu | None = None
     notes: list[str] = field(default_factory=list)
+    samples_hash: str = ""
 
 
 def rng_of(seed: int, *what: str) -> np.random.Generator:
