@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,17 +18,18 @@ from pathlib import Path
 
 import numpy as np
 from note_seq.protobuf import music_pb2
+from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.memory import peak_mb
 from benchmarks.synthetic import make_score
 from corpus import config, genres, reports, shards, tables, vocabulary
 from corpus.layout import CROSSOVER_PAGE, Layout
 from corpus.records import ArtistGenres, StageReport, Track
+from tests import browser
 from viz import crossover
 
 NUM_ARTISTS, TRACKS_PER_ARTIST, NUM_SCORES = 20_000, 3, 300
 _SHARD = "notesequences-00000-of-00001.tfrecord"
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 _TIP = """() => new Promise((done) => {
   const began = performance.now();
@@ -135,14 +135,12 @@ def _track(artist: str, song: int, offsets: list[int]) -> Track:
 
 def measure_page(path: Path) -> dict[str, float]:
     """Milliseconds in Chromium; empty where there is none."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    found = browser.find_chromium()
     if not found:
         return {}
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        chromium = playwright.chromium.launch(executable_path=found, args=browser.FLAGS)
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
         began = time.monotonic()
         page.goto(path.resolve().as_uri(), wait_until="commit")
         page.wait_for_selector("html[data-drawn]", timeout=60_000)
@@ -153,7 +151,7 @@ def measure_page(path: Path) -> dict[str, float]:
         page.click("[data-size='3']")
         page.wait_for_selector("html[data-drawn=tsne3family]", timeout=60_000)
         solid = (time.monotonic() - began) * 1000
-        browser.close()
+        chromium.close()
     times = {"first paint [2,000]": paint, "2-D points drawn": drawn, "3-D points drawn": solid}
     if hovers:
         times["hover, median"] = float(np.median(hovers))
@@ -161,9 +159,10 @@ def measure_page(path: Path) -> dict[str, float]:
     return times
 
 
-def _hovers(page) -> list[float]:  # type: ignore[no-untyped-def]
+def _hovers(page: Page) -> list[float]:
     """From a movement of the mouse to the artist's name; movements that meet none left out."""
     box = page.locator("#flat").bounding_box()
+    assert box is not None, "the points are not shown"
     rng = np.random.default_rng(0)
     took = []
     for across, down in rng.uniform(0.25, 0.75, (60, 2)).tolist():
@@ -175,8 +174,10 @@ def _hovers(page) -> list[float]:  # type: ignore[no-untyped-def]
 def main() -> None:
     """Prints one line a figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--artists", type=int, default=NUM_ARTISTS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--artists", type=int, default=NUM_ARTISTS, help=f"how many (default: {NUM_ARTISTS})"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what is made up (default: 0)")
     parser.add_argument("--keep", default="", help="folder for what is made (default: none)")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -49,8 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _take(chromium: Browser, path: Path, picture: Path) -> None:
-    size = {"width": _WIDTH, "height": _HEIGHT}
-    with browser.opened(chromium, path, **size) as shown:
+    with browser.opened(chromium, path, width=_WIDTH, height=_HEIGHT) as shown:
         _prepare(shown.page)
         shown.page.wait_for_timeout(_SETTLE_MILLISECONDS)
         shown.page.screenshot(path=picture)
