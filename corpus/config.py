@@ -150,9 +150,9 @@ class TrainConfig:
     model: str = "attention_rnn"
     hparams: str = ""
     base: str = ""
-    num_steps: int = 200
-    eval_every: int = 50
-    checkpoint_every: int = 50
+    num_steps: int = 0
+    eval_every: int = 0
+    checkpoint_every: int = 0
     patience: int = 6
     max_eval_batches: int = 20
     precision: str = "auto"

@@ -28,6 +28,7 @@ CROSSOVER_PICTURE = "crossover.png"
 CROSSOVER_TABLE = "crossover.csv"
 CROSSOVER_DRAWING = "crossover.svg"
 CROSSOVER_PAGE = "crossover.html"
+INDEX_PAGE = "index.html"
 FIXED_NAMES = frozenset(
     (
         *(REPORT, TRACKS, REJECTIONS, ARTIST_GENRES, TRACK_GENRES, REVIEW, LABELS),

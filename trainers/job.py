@@ -16,7 +16,7 @@ from corpus.records import TRAIN, GenreLabel, StageReport, Track
 from trainers import bundle, engine, loading
 from trainers.data import ALL_GENRES, Feeder, corpus_hash, genres_of
 from trainers.features import Feeding
-from trainers.models import hparams_of, make_model
+from trainers.models import hparams_of, make_model, settled
 from trainers.sweep import Variant
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -30,6 +30,7 @@ class Job:
     """
 
     def __init__(self, config: Config, genre: str, variant: Variant | None = None) -> None:
+        config = dataclasses.replace(config, train=settled(config.train))
         self.config, self.genre, self.variant = config, genre, variant
         self.encoding: Encoding = open_encoding(config.examples)
         self.layout = Layout(config.data)

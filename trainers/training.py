@@ -16,6 +16,7 @@ from trainers import bundle, card, engine, together
 from trainers.data import ExampleIndex, index_examples
 from trainers.job import Job
 
+_STILL_FALLING = 0.01  # share of the loss that fell between the last two evaluations
 _FAR_APART = 1.25  # a validation loss over this many training losses is overfitting
 
 
@@ -96,8 +97,8 @@ def _too_few(job: Job, train: ExampleIndex, validation: ExampleIndex) -> list[st
     return notes
 
 
-def _describe(progress: engine.Progress, metrics: dict[str, object]) -> list[str]:
-    """Names overfitting where the held-out loss says so, and where a training ended."""
+def _describe(progress: engine.Progress, metrics: dict[str, object], num_steps: int) -> list[str]:
+    """Names overfitting where the held-out loss says so, and a training that ended too soon."""
     notes = []
     held_out = [e for e in progress.history if "validation_loss" in e]
     if held_out and progress.num_stale:
@@ -113,6 +114,13 @@ def _describe(progress: engine.Progress, metrics: dict[str, object]) -> list[str
             f"overfitting: the model knows its training examples ({train:.3f} nats) far better "
             f"than held-out ones ({validation:.3f}); more music, dropout or a smaller model would "
             "help"
+        )
+    losses = [entry["validation_loss"] for entry in held_out]
+    is_over = progress.step == num_steps and len(losses) > 1 and not progress.num_stale
+    if is_over and losses[-1] < (1.0 - _STILL_FALLING) * losses[-2]:
+        notes.append(
+            f"the validation loss was still falling, from {losses[-2]:.3f} to {losses[-1]:.3f}, at "
+            f"the last of {num_steps} steps; train.num_steps={4 * num_steps} would give more"
         )
     return notes
 
@@ -146,7 +154,7 @@ def train(job: Job) -> StageReport:
         trainer.fit(train_set, validation, on_step=watcher.on_step, on_checkpoint=save)
     metrics = _metrics(job, trainer, train_set, validation)
     metrics["tokens_per_second"] = round(watcher.rate)
-    metrics["notes"] = [*notes, *_describe(trainer.progress, metrics)]
+    metrics["notes"] = [*notes, *_describe(trainer.progress, metrics, job.config.train.num_steps)]
     return _finish(job, trainer, metrics, time.monotonic() - started)
 
 

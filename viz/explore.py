@@ -162,7 +162,7 @@ def _pages(config: Config, found: _Read) -> Iterator[tuple[str, str]]:
             yield file_name, explore_pieces.render(genre, at, few)
     shown = {name: len(mine) for name, mine in found.pieces.items()}
     yield (
-        explore_index.INDEX,
+        layout.INDEX_PAGE,
         explore_index.render(
             found.members,
             shown,
@@ -194,7 +194,7 @@ def main(argv: Sequence[str]) -> int:
     config = command.load_config(parser.parse_args(argv))
     report, skipped = make(config)
     command.announce(report, skipped=skipped)
-    print(f"page: {files.join(Layout(config.data).explore, explore_index.INDEX)}")
+    print(f"page: {files.join(Layout(config.data).explore, layout.INDEX_PAGE)}")
     return 0
 
 

@@ -9,8 +9,6 @@ from viz import charts, genre_facts, page
 from viz.genre_facts import GenreFacts
 from viz.pieces import Member
 
-INDEX = "index.html"
-
 _HEAD = (
     "genre", "tracks", "artists", "hours", "tempo", "length", "key", *SPLITS, "pieces shown",
 )  # fmt: skip

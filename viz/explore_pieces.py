@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from corpus.layout import INDEX_PAGE
 from corpus.records import GenreLabel, Track
 from viz import genre_facts, page
 from viz.encoded import Encoded, ReadPiece
-from viz.explore_index import INDEX
 from viz.pieces import Member
 
 PIECES_A_PAGE = 20
@@ -37,7 +37,7 @@ def render(genre: Genre, number: int, pieces: Sequence[tuple[Member, ReadPiece]]
     pager = _pager(genre, number)
     first = number * PIECES_A_PAGE + 1
     body = [
-        f'<nav class="crumbs"><a href="{INDEX}">All genres</a></nav>',
+        f'<nav class="crumbs"><a href="{INDEX_PAGE}">All genres</a></nav>',
         f"<h1>{page.text(genre.name)}</h1>",
         f"<p>{genre.shown:,} of {genre.total:,} shown, spread evenly over the artists; here are "
         f"{first:,} to {first + len(pieces) - 1:,}. A click on a roll plays from there; while it "

@@ -113,15 +113,19 @@ def main(argv: Sequence[str]) -> int:
     print()
     print("\n".join(training_lines(config)))
     place = Layout(config.data)
-    picture = files.join(place.reports, layout.CROSSOVER_PICTURE)
-    if files.exists(picture):
-        print(f"picture: {picture}")
     for job in _current_jobs(config, "samples"):
         print(f"samples: {place.samples(config.model_name, str(job.details['genre']))}")
+    pages = [
+        files.join(place.reports, layout.CROSSOVER_PAGE),
+        files.join(place.explore, layout.INDEX_PAGE),
+        place.listening(config.model_name),
+    ]
     if reports.read(place.notesequences) is not None:
         page, card, *_ = report_page.write(config)
-        print(f"report: {page}")
         print(f"card: {card}")
+        pages.append(page)
+    for page in filter(files.exists, pages):
+        print(f"page: {page}")
     return 0 if all(report.adds_up for report in found) else 1
 
 

@@ -87,7 +87,11 @@ def _pages(facts: Facts) -> Iterator[str]:
             layout.CROSSOVER_PAGE,
             "How genres cross over",
         ),
-        (files.join(place.explore, "index.html"), "../explore/index.html", "Explore the pieces"),
+        (
+            files.join(place.explore, layout.INDEX_PAGE),
+            "../explore/index.html",
+            "Explore the pieces",
+        ),
     ]
     for model in sorted({*facts.models, *facts.samples}):
         address = f"../samples/{quote(model)}/listen.html"

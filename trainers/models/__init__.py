@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from corpus.config import MODEL_ENCODINGS
+from corpus.config import MODEL_ENCODINGS, TrainConfig
 from trainers.features import Feeding
 from trainers.hparams import COSINE, GLOBAL, Hparams
 from trainers.models.base import SequenceModel
@@ -21,12 +22,15 @@ class Entry:
       hparams: its defaults.
       module, maker: the network, below trainers.models.
       encodings: what else than its own encoding it reads; "*" is any.
+      num_steps: batches, unless told otherwise: three genres of a large model take two cores about
+        a quarter of an hour.
     """
 
     hparams: Hparams
     module: str = "event_rnn"
     maker: str = "EventRnn"
     encodings: tuple[str, ...] = ()
+    num_steps: int = 200
 
     def reads(self, model: str, encoding: str) -> bool:
         """Whether the model of that name reads an encoding."""
@@ -118,6 +122,23 @@ def hparams_of(model: str, changes: str = "") -> Hparams:
     """
     require_model(model)
     return MODELS[model].hparams.changed(changes)
+
+
+def settled(train: TrainConfig) -> TrainConfig:
+    """The settings of a training, with the model's own numbers where they leave it to the model.
+
+    Raises:
+      ValueError: there is no such model.
+    """
+    require_model(train.model)
+    num_steps = train.num_steps or MODELS[train.model].num_steps
+    eval_every = train.eval_every or max(num_steps // 4, 1)
+    return dataclasses.replace(
+        train,
+        num_steps=num_steps,
+        eval_every=eval_every,
+        checkpoint_every=train.checkpoint_every or eval_every,
+    )
 
 
 def make_model(model: str, feeding: Feeding, hparams: Hparams) -> SequenceModel:
