@@ -57,7 +57,7 @@ def test_settings_override_and_are_typed() -> None:
         ("seed=1.5", "whole number"),
         ("force=maybe", "true or false"),
         ("subsets.eval_ratio=0.9", "between"),
-        ("train.num_steps=0", "between"),
+        ("train.num_steps=-1", "between"),
         ("examples.shard_mb=0", "between"),
         ("just text", "key=value"),
     ],

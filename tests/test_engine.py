@@ -210,7 +210,7 @@ def test_without_validation_it_goes_to_the_end(tmp_path: Path) -> None:
 
 
 def test_a_diverging_training_is_named(tmp_path: Path) -> None:
-    trainer = trainer_of(TrainConfig())
+    trainer = trainer_of(TrainConfig(num_steps=1, eval_every=1, checkpoint_every=1))
     with torch.no_grad():
         trainer.model.get_parameter("logits_bias").fill_(float("nan"))
     index = index_of(tmp_path, melodies())

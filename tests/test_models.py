@@ -16,7 +16,7 @@ from trainers import engine
 from trainers.data import Feeder
 from trainers.features import PADDING, Batch, Features, Feeding, collate
 from trainers.hparams import Hparams
-from trainers.models import MODELS, hparams_of, make_model
+from trainers.models import MODELS, hparams_of, make_model, settled
 from trainers.models.base import SequenceModel, nats
 from trainers.models.event_rnn import EventRnn
 from trainers.piano_rolls import RollIndex
@@ -269,3 +269,12 @@ def test_a_chain_of_second_order_is_learnt_to_within_two_percent() -> None:
     assert 1.2 * entropy < of_last_symbol  # two symbols back matter
     assert found < 1.02 * entropy
     assert found > 0.99 * entropy
+
+
+def test_what_is_left_to_the_model_is_the_models_own() -> None:
+    own = settled(TrainConfig(model="drum_kit"))
+    assert (own.num_steps, own.eval_every, own.checkpoint_every) == (40, 10, 10)
+    asked = settled(TrainConfig(model="drum_kit", num_steps=3, checkpoint_every=7))
+    assert (asked.num_steps, asked.eval_every, asked.checkpoint_every) == (3, 1, 7)
+    with pytest.raises(ValueError, match="unknown model"):
+        settled(TrainConfig(model="drums"))

@@ -24,7 +24,7 @@ from corpus.stages.ingest import IngestStage
 from corpus.stages.subsets import SubsetsStage
 from tests import makers
 from tests.test_pipelines import run, start
-from trainers import bundle, loading, training
+from trainers import bundle, engine, loading, training
 from trainers.data import ALL_GENRES, index_examples
 from trainers.features import collate
 from trainers.job import Job
@@ -307,3 +307,18 @@ def test_nothing_to_learn_is_said_at_once(road: Config, tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(ValueError, match="rock: no training example"):
         training.train(job)
+
+
+@pytest.mark.parametrize(
+    ("losses", "num_steps", "is_said"),
+    [((3.0, 2.0), 8, True), ((2.0, 1.995), 8, False), ((3.0, 2.0), 12, False), ((2.0,), 8, False)],
+)
+def test_a_loss_that_was_still_falling_is_said(
+    losses: tuple[float, ...], num_steps: int, *, is_said: bool
+) -> None:
+    history: list[engine.Metrics] = [{"step": 4, "validation_loss": loss} for loss in losses]
+    progress = engine.Progress(step=8, history=history)
+    metrics: dict[str, object] = {"train_loss": losses[-1], "validation_loss": losses[-1]}
+    notes = training._describe(progress, metrics, num_steps)
+    assert [note for note in notes if "train.num_steps=32 would give more" in note] == notes
+    assert bool(notes) == is_said

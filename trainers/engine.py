@@ -250,6 +250,7 @@ class Trainer:
           ValueError: the loss is no longer a number.
         """
         config, now = self.config, self.progress
+        assert config.num_steps > 0, "what is left to the model is settled by the job"
         stream = BatchStream(train.num_steps, self.hparams.batch_size, self.seed)
         self.model.train()
         while now.step < config.num_steps and not self._is_over:

@@ -13,6 +13,8 @@ from trainers.features import Feeding
 from trainers.hparams import COSINE, GLOBAL, Hparams
 from trainers.models.base import SequenceModel
 
+_FEW_STEPS = 60  # where a step takes five seconds or more on a core
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,18 +40,24 @@ class Entry:
         return encoding == own or encoding in self.encodings or "*" in self.encodings
 
 
-def _lstm(*sizes: int, batch: int = 128, keep: float = 0.5, **more: object) -> Entry:
+def _lstm(
+    *sizes: int, batch: int = 128, keep: float = 0.5, num_steps: int = 200, **more: object
+) -> Entry:
     hparams = Hparams(batch_size=batch, rnn_layer_sizes=sizes, dropout_keep_prob=keep)
     known = {"attn_length", "clip_norm", "embedding_size", "learning_rate", "bptt"}
     assert known.issuperset(more)
-    return Entry(Hparams(**{**vars(hparams), **more}))
+    return Entry(Hparams(**{**vars(hparams), **more}), num_steps=num_steps)
 
 
 # Magenta 2.1.4's default_configs: layers, batch, keep, attention, clip. Dynamics and their kin are
 # three layers of 512, batch 64, nothing dropped out. Our embedding takes the place of one-hot.
-_PERFORMANCE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=512)
-_MODULO = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0)
-_NOTE = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=128)
+_PERFORMANCE = _lstm(
+    512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=512, num_steps=_FEW_STEPS
+)
+_MODULO = _lstm(512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, num_steps=_FEW_STEPS)
+_NOTE = _lstm(
+    512, 512, 512, batch=64, keep=1.0, clip_norm=3.0, embedding_size=128, num_steps=_FEW_STEPS
+)
 
 # mcleavey/musical-neural-net: 4 layers of 600, the last as wide as the embedding, at Merity's rates
 # for a multiplier of 1. There the rate falls in four stages, here all along; an update is of
@@ -63,6 +71,7 @@ _AWD_LSTM = Entry(
     ),
     "awd_lstm",
     "AwdLstm",
+    num_steps=_FEW_STEPS,
 )  # fmt: skip
 
 MODELS: dict[str, Entry] = {
@@ -71,7 +80,7 @@ MODELS: dict[str, Entry] = {
     "lookback_rnn": _lstm(128, 128),
     "attention_rnn": _lstm(128, 128, attn_length=40, clip_norm=3.0),
     "one_drum": _lstm(128, 128),
-    "drum_kit": _lstm(256, 256, 256, attn_length=32, clip_norm=3.0),
+    "drum_kit": _lstm(256, 256, 256, attn_length=32, clip_norm=3.0, num_steps=40),
     "basic_improv": _lstm(64, 64),
     "attention_improv": _lstm(128, 128, 128, attn_length=40, clip_norm=3.0),
     "chord_pitches_improv": _lstm(256, 256, 256, clip_norm=3.0),
@@ -104,12 +113,14 @@ MODELS: dict[str, Entry] = {
             dropout_keep_prob=0.8, clip_norm=1.0, clip=GLOBAL, bptt=256,
         ),
         encodings=("*",),
+        num_steps=_FEW_STEPS,
     ),
     "conditional_char_rnn": Entry(
         Hparams(
             batch_size=64, rnn_layer_sizes=(512, 512, 512), embedding_size=512,
             dropout_keep_prob=0.8, clip_norm=1.0, clip=GLOBAL, bptt=256,
-        )
+        ),
+        num_steps=_FEW_STEPS,
     ),
 }  # fmt: skip
 
