@@ -51,7 +51,7 @@ _TABLES = _crc_tables()
 
 def frame(
     before: bytes, made_by: Sequence[str], after: bytes, events: Sequence[npt.NDArray[np.int64]]
-) -> bytes:
+) -> memoryview:
     """The records of some examples, which have events only, framed and behind one another.
 
     Args:
@@ -68,7 +68,7 @@ def frame(
     size = _frame(
         rows, _ends(events), _raw(b"".join(texts)), _ends(texts), _raw(before), _raw(after), packed
     )
-    return packed[:size].tobytes()
+    return packed[:size].data
 
 
 def _raw(data: bytes) -> Raw:

@@ -166,7 +166,7 @@ class Origin:
         lists = _feature_lists({_EVENTS: events, **controls} if controls else {_EVENTS: events})
         return b"".join((FIRST, size, self._before, how, self._after, *lists))
 
-    def frame(self, examples: Sequence[EncodedExample]) -> bytes:
+    def frame(self, examples: Sequence[EncodedExample]) -> bytes | memoryview:
         """The examples of a piece as TFRecords behind one another, as `serialize` has them each."""
         if any(example.controls for example in examples):
             return b"".join(

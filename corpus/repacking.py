@@ -8,7 +8,6 @@ order. How many parts there were is not to be seen in the shards.
 from __future__ import annotations
 
 import itertools
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus import files, shards
+from corpus.compiled import bare
 
 # Written into a part's name, so that nobody takes it for a shard, and clearing finds it.
 _PREFIX = "part_"
 _MAX_SHARDS = 99_999  # five digits in a shard's name
-_LENGTH = struct.Struct("<Q")  # what a record begins with
 _BLOCK_BYTES = 1 << 17  # What is copied stays in the processor's cache.
+_LENGTH_BYTES, _HEADER_BYTES = 8, shards.HEADER_BYTES  # of what a record begins with
 _FRAME_BYTES = shards.HEADER_BYTES + shards.FOOTER_BYTES
 
 
@@ -80,7 +80,7 @@ def write_part(folder: str, name: str, payloads: Iterable[bytes]) -> Part:
     return write_framed(folder, name, ((shards.framed(payload), 1) for payload in payloads))
 
 
-def write_framed(folder: str, name: str, blocks: Iterable[tuple[bytes, int]]) -> Part:
+def write_framed(folder: str, name: str, blocks: Iterable[tuple[bytes | memoryview, int]]) -> Part:
     """Writes one part of records that are framed already.
 
     Args:
@@ -172,24 +172,34 @@ def _blocks(path: str) -> Iterator[tuple[memoryview, npt.NDArray[np.int64]]]:
     with files.open_seekable(path) as file:
         while block := file.read(max(_BLOCK_BYTES, len(rest))):
             block = rest + block
-            ends = _ends(block)
-            if ends:
-                yield memoryview(block)[: ends[-1]], np.array(ends, np.int64)
-            rest = block[ends[-1] if ends else 0 :]
+            ends = np.empty(len(block) // _FRAME_BYTES, np.int64)
+            ends = ends[: _find_ends(np.frombuffer(block, np.uint8), ends)]
+            if len(ends):
+                yield memoryview(block)[: ends[-1]], ends
+            rest = block[ends[-1] if len(ends) else 0 :]
     if rest:
         raise shards.ShardError(f"{path} is cut off or damaged")
 
 
-def _ends(block: bytes) -> list[int]:
-    """Where the records end that are wholly in a block, which begins with one."""
-    ends: list[int] = []
-    at = 0
-    while at + shards.HEADER_BYTES <= len(block):
-        at += _FRAME_BYTES + _LENGTH.unpack_from(block, at)[0]
+@bare
+def _find_ends(block: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> int:
+    """Where the records end that are wholly in a block, which begins with one; how many they are.
+
+    A length that no record has ends the search.
+    """
+    at, count = np.int64(0), 0
+    while at + _HEADER_BYTES <= len(block):
+        size = np.int64(0)
+        for byte in range(_LENGTH_BYTES):
+            size |= np.int64(block[at + byte]) << (8 * byte)
+        if size < 0 or size > len(block):
+            break
+        at += _FRAME_BYTES + size
         if at > len(block):
             break
-        ends.append(at)
-    return ends
+        ends[count] = at
+        count += 1
+    return count
 
 
 def remove_parts(folder: str, parts: Iterable[Part], kept: Iterable[str]) -> None:

@@ -117,7 +117,9 @@ class ExamplesStage(Stage[ExamplesPlan]):
         header = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
         payload = MidiReader().read(header + track).payload
         self._encode(payload, "", is_training=True)
-        example_proto.serialize_as_magenta(np.zeros((2, 1), np.float32), np.zeros(2, np.int64))
+        events = np.zeros(2, np.int64)
+        Origin("", "", "", "").frame([EncodedExample(events)])
+        example_proto.serialize_as_magenta(np.zeros((2, 1), np.float32), events)
 
     @property
     def folder(self) -> str:
@@ -169,7 +171,7 @@ class ExamplesStage(Stage[ExamplesPlan]):
 
     def _blocks(
         self, work: ExamplesPlan, result: ShardResult, tally: Tally
-    ) -> Iterator[tuple[bytes, int]]:
+    ) -> Iterator[tuple[bytes | memoryview, int]]:
         """The records of each piece, and how many they are."""
         for record in shards.read_shard(files.join(self.layout.subsets, work.subset)):
             track, path, source = read_identity(record)
