@@ -70,7 +70,7 @@ def test_the_stage_adds_up_and_skips(tmp_path: Path) -> None:
     assert set(frame["artist"]) == {r.artist for r in table if r.status == genres.FOUND}
     printed = run("viz.report", "--set", f"data={tmp_path}")
     assert printed.returncode == 0, printed.stderr
-    assert "crossover.png" in printed.stdout
+    assert "crossover.html" in printed.stdout
     assert [r.stage for r in report.stage_reports(Config(data=str(tmp_path)))] == ["genres", "viz"]
 
 

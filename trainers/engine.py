@@ -17,6 +17,7 @@ from trainers import together
 from trainers.data import BatchStream, ExampleIndex, Feeder
 from trainers.features import Batch
 from trainers.hparams import COSINE, VARIABLE, Hparams
+from trainers.models import settled
 from trainers.models.base import SequenceModel, State, nats, num_right
 
 Metrics = dict[str, float]
@@ -224,7 +225,8 @@ class Trainer:
         machine: Machine,
         seed: int,
     ) -> None:
-        self.model, self.hparams, self.config = model.to(machine.device), hparams, config
+        self.model, self.hparams = model.to(machine.device), hparams
+        self.config = settled(config)
         self.feeder, self.machine, self.seed = feeder, machine, seed
         self.adam = AdamState(model, hparams)
         self.progress = Progress()
@@ -250,7 +252,6 @@ class Trainer:
           ValueError: the loss is no longer a number.
         """
         config, now = self.config, self.progress
-        assert config.num_steps > 0, "what is left to the model is settled by the job"
         stream = BatchStream(train.num_steps, self.hparams.batch_size, self.seed)
         self.model.train()
         while now.step < config.num_steps and not self._is_over:
