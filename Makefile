@@ -48,7 +48,7 @@ DEV_EXTRAS  = demo,train,viz,gcp,bench,miditok,dev
 STAGES = ingest genres subsets examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all install scrape $(STAGES) genres-purge viz explore listen train jobs sample beat play audio evaluate \
+.PHONY: help demo all install scrape $(STAGES) genres-purge viz explore listen train jobs sample beat play audio refine evaluate \
   report export \
   doctor test test-slow bench bench-ingest bench-sheets bench-duplicates bench-scrape bench-examples \
   bench-train bench-gpu bench-crossover screenshots fuzz check format lock clean
@@ -117,6 +117,9 @@ play: $(VENV)/user ## play the model of GENRE, steered by lines on standard inpu
 audio: $(VENV)/user ## render the samples as mp3, with fluidsynth or timidity, and ffmpeg
 	@$(RUN) trainers.audio $(CHOSEN)
 
+refine: $(VENV)/user ## train the nets that refine lengths and velocities, for GENRE or for all genres together
+	@OMP_NUM_THREADS=1 $(RUN) trainers.refine $(CHOSEN) --train $${GENRE:+--genre "$$GENRE"}
+
 evaluate: $(VENV)/user ## judge the samples: loss, originality, musical figures against held-out music
 	@$(RUN) trainers.evaluate $(CHOSEN)
 
@@ -184,7 +187,7 @@ clean: ## remove the virtual environment and what tools leave (never DATA)
 
 # One stage reads what the stage before wrote, so several goals run one after the other;
 # the per-genre jobs of `make train` are goals of a make of their own and run side by side.
-ifneq ($(filter scrape $(STAGES) viz explore listen train sample beat audio evaluate report export all demo,$(MAKECMDGOALS)),)
+ifneq ($(filter scrape $(STAGES) viz explore listen train sample beat audio refine evaluate report export all demo,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 

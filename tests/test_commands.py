@@ -19,6 +19,9 @@ COMMANDS = (
     "pipelines.examples",
     "viz.crossover",
     "viz.report",
+    "viz.explore",
+    "viz.listen",
+    "viz.export",
     "trainers.train",
     "trainers.sample",
     "trainers.evaluate",
@@ -26,6 +29,7 @@ COMMANDS = (
     "trainers.play",
     "trainers.audio",
     "trainers.text",
+    "trainers.refine",
     "corpus.doctor",
     "corpus.preflight",
 )

@@ -156,12 +156,17 @@ class Facts:
     @functools.cached_property
     def models(self) -> dict[str, dict[str, StageReport]]:
         """Model -> folder below it -> report: genres, and the variants of sweeps."""
-        return _by_model(files.join(self.place.data, "models"))
+        return _by_model(files.join(self.place.data, "models"), "train")
+
+    @functools.cached_property
+    def refining(self) -> dict[str, dict[str, StageReport]]:
+        """The same of nets that refine."""
+        return _by_model(files.join(self.place.data, "models"), "refine")
 
     @functools.cached_property
     def samples(self) -> dict[str, dict[str, StageReport]]:
         """Model -> folder below it -> report."""
-        return _by_model(files.join(self.place.data, "samples"))
+        return _by_model(files.join(self.place.data, "samples"), "sample", "beat")
 
 
 def family(subset: str) -> str:
@@ -192,9 +197,10 @@ def _reports_below(root: str) -> Iterator[tuple[str, StageReport]]:
             yield folder, report
 
 
-def _by_model(root: str) -> dict[str, dict[str, StageReport]]:
+def _by_model(root: str, *stages: str) -> dict[str, dict[str, StageReport]]:
     found: dict[str, dict[str, StageReport]] = {}
     for folder, report in _reports_below(root):
         model, _, rest = folder.partition("/")
-        found.setdefault(model, {})[rest] = report
+        if report.stage in stages:
+            found.setdefault(model, {})[rest] = report
     return found

@@ -50,7 +50,8 @@ def stages(facts: Facts) -> Iterator[Ran]:
     yield from _ran("explore", place.explore)
     for folder, report in facts.examples.items():
         yield Ran(f"examples {folder}", place.examples(folder), report)
-    for kind, found in (("models", facts.models), ("samples", facts.samples)):
+    of_models = (("models", facts.models), ("models", facts.refining), ("samples", facts.samples))
+    for kind, found in of_models:
         for model, jobs in found.items():
             for folder, report in jobs.items():
                 path = files.join(data, kind, model, folder)

@@ -1,0 +1,54 @@
+"""A net over whole scores: what it says of every note."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trainers.refining import tasks
+from trainers.refining.nets import RefineNet, Sequence, Told
+from trainers.refining.score import Floats, Score
+from trainers.refining.velocity_features import levels
+
+_CHUNK = 512  # notes that are read at once
+_BATCH = 32
+
+
+@torch.no_grad()
+def guesses(net: RefineNet, told: Sequence) -> Floats:
+    """(n,) what the net says of the notes of a score."""
+    was_training = net.training
+    net.eval()
+    count = len(told.target)
+    whole = [slice(at, at + _CHUNK) for at in range(0, count - _CHUNK + 1, _CHUNK)]
+    groups = [whole[at : at + _BATCH] for at in range(0, len(whole), _BATCH)]
+    if count % _CHUNK:
+        groups.append([slice(count - count % _CHUNK, count)])
+    said = [net.guess(Told.of([told.take(chunk) for chunk in group])) for group in groups]
+    net.train(was_training)
+    found: Floats = torch.cat([each.flatten() for each in said]).double().numpy()
+    return found
+
+
+def restored(net: RefineNet, score: Score, seconds: Floats) -> Floats:
+    """(n,) seconds that the notes should last, of those that they last now."""
+    if not len(score):
+        return seconds
+    ratios: Floats = np.exp(guesses(net, tasks.told_durations(score, seconds)))
+    return seconds * ratios
+
+
+def velocities(net: RefineNet, score: Score, level: Floats | None = None) -> Floats:
+    """(n,) velocities that the notes should have, 1 to 127.
+
+    Args:
+      net: the Velocity Net.
+      score: the piece.
+      level: (n,) as `levels` gives it: means that parts are to have; None leaves that to the net.
+    """
+    if not len(score):
+        return np.empty(0)
+    found = guesses(net, tasks.told_velocities(score, level))
+    if level is not None:
+        found = np.clip(found + level - levels(score, found), 1, 127)
+    return found
