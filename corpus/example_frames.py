@@ -19,7 +19,6 @@ from corpus.example_wire import (
     MOST_OF_A_VARINT,
     Ints,
     Raw,
-    put_byte,
     put_field,
     put_step,
     put_word,
@@ -83,9 +82,9 @@ def _ends(parts: Sequence[Any]) -> Ints:
 @bare_inline
 def _put_raw(data: Raw, begin: int, end: int, packed: Raw, at: int) -> int:
     """Copies some bytes; returns the place behind them."""
-    for place in range(begin, end):
-        at = put_byte(data[np.uint64(place)], packed, at)
-    return at
+    for place in range(end - begin):  # A count from 0 lets the compiler take many bytes at a time.
+        packed[np.uint64(at + place)] = data[np.uint64(begin + place)]
+    return at + end - begin
 
 
 @bare_inline
