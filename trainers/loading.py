@@ -14,6 +14,7 @@ from trainers.features import Feeding
 from trainers.hparams import Hparams
 from trainers.models import make_model
 from trainers.models.base import SequenceModel
+from trainers.weights import require_fit
 
 _GENRES = "inputs.genres.weight"
 
@@ -54,9 +55,7 @@ def build(
     """
     with torch.device("meta"):
         wanted = make_model(model, feeding, hparams).state_dict()
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if shapes != {name: tuple(tensor.shape) for name, tensor in wanted.items()}:
-        raise bundle.BundleError(f"{path} does not fit its own header: it has other weights")
+    require_fit(path, tensors, wanted)
     built = make_model(model, feeding, hparams)
     built.load_state_dict(dict(tensors))
     return built
