@@ -18,7 +18,18 @@ from corpus.layout import Layout
 DEFAULT_SOURCE = "music21_corpus"
 
 # Model -> encoding that it reads unless told otherwise; other models are called as theirs.
-MODEL_ENCODINGS = {"char_rnn": "deep_symphony", "conditional_char_rnn": "deep_symphony"}
+MODEL_ENCODINGS = {
+    "char_rnn": "deep_symphony",
+    "conditional_char_rnn": "deep_symphony",
+    "seq_autoencoder": "mono_rnn",
+    "continuous_seq_autoencoder": "mono_rnn",
+    "seqgan": "basic_rnn",
+    "wgan_abc": "abc_text",
+    "rnn_gan": "pianoroll",
+    "cnn_wgan": "pianoroll",
+    "dcrnn": "pianoroll",
+    "pix2pix": "pianoroll",
+}
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,12 @@ class SampleConfig:
     mean_pitch: float = 0.0
     pitch_class_histogram: tuple[float, ...] = ()
     disable_conditioning: bool = False
+    walk: str = "theme"
+    flips: int = 2
+    flip_all: float = 0.0
+    target_midi: str = ""
+    form: str = ""
+    drop: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -225,7 +242,8 @@ _NEVER_EMPTY = ("data", "ingest.source", "genres.providers")
 _PATHS = (
     *("data", "deny", "ingest.source", "genres.table", "genres.overrides", "genres.cache"),
     *("scrape.site", "scrape.index", "scrape.catalog", "scrape.folder"),
-    *("genres.msd_labels", "genres.match_scores", "sample.primer_midi"),
+    *("genres.msd_labels", "genres.match_scores"),
+    *("sample.primer_midi", "sample.target_midi"),
 )
 
 

@@ -59,4 +59,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "sample.steps_per_chord": (1, 1000),
     "sample.mean_pitch": (0, 127),
     "sample.pitch_class_histogram": (0, _ANY),
+    "sample.flips": (0, 1000),
+    "sample.flip_all": (0, 1),
+    "sample.drop": (0, 1),
 }

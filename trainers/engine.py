@@ -44,6 +44,7 @@ class Progress:
       history: one entry an evaluation.
       best_step: where the validation loss was lowest; 0 before the first evaluation.
       num_stale: evaluations since then.
+      last: what the last step said of itself.
     """
 
     step: int = 0
@@ -51,6 +52,7 @@ class Progress:
     history: list[Metrics] = field(default_factory=list)
     best_step: int = 0
     num_stale: int = 0
+    last: Metrics = field(default_factory=dict)
 
     @property
     def best_loss(self) -> float:

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from corpus import names, typed_text
 
@@ -15,9 +15,69 @@ VARIABLE, GLOBAL = "variable", "global"  # what a gradient is clipped by
 CELL, PARALLEL = "cell", "parallel"  # kinds of attention
 CONSTANT, COSINE = "constant", "cosine"  # schedules
 
+_MOST_LAYERS = 64
+_PAIR = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^,\s\[\]]+)\s*(?:,|$)\s*")
+
 
 @dataclass(frozen=True)
-class Hparams:
+class TypedHparams:
+    """Hyperparameters that are read from text, by the kinds of their fields.
+
+    Attributes:
+      limits: field -> (lowest, highest) of a number, or of each number of a list.
+      words: field -> the texts that it may be.
+    """
+
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def changed(self, text: str) -> Self:
+        """These, with what a text says: `batch_size=64,clip_norm=5` or `{'batch_size': 64}`.
+
+        Raises:
+          ValueError: it is neither, a name is unknown, or a value does not fit.
+        """
+        return dataclasses.replace(self, **self.checked(_pairs(text.strip())))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Those of a bundle, which may be a stranger's.
+
+        Raises:
+          ValueError: a name is unknown, or a value does not fit.
+        """
+        return cls(**cls.checked(values))
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values as the kinds of their fields; raises ValueError as `of`."""
+        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in fields:
+                near = names.nearest(name, fields)
+                known = ", ".join(fields)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {known}"
+                raise ValueError(f"unknown hyperparameter {name!r}; {hint}")
+            found[name] = cls._checked(name, value, fields[name])
+        return found
+
+    @classmethod
+    def _checked(cls, name: str, value: Any, default: Any) -> Any:
+        """The value as one of the default's kind, if it is within its limits."""
+        found = typed_text.fitting(
+            f"the hyperparameter {name}", value, default, cls.limits.get(name)
+        )
+        if isinstance(found, tuple) and len(found) > _MOST_LAYERS:
+            raise ValueError(f"{len(found)} layers are over {_MOST_LAYERS}")
+        if name in cls.words and found not in cls.words[name]:
+            words = " or ".join(cls.words[name])
+            raise ValueError(f"the hyperparameter {name} is {words}, not {value!r}")
+        return found
+
+
+@dataclass(frozen=True)
+class Hparams(TypedHparams):
     """What shapes a model and its training. The defaults are those that Magenta's models share.
 
     Attributes:
@@ -40,6 +100,30 @@ class Hparams:
         embedded numbers, whole event classes, and outputs between layers, of AWD-LSTM.
       activation_penalty, slowness_penalty: factors of AWD-LSTM's two penalties.
     """
+
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "batch_size": (1, 65_536),
+        "rnn_layer_sizes": (1, 65_536),
+        "embedding_size": (0, 65_536),
+        "dropout_keep_prob": (0.01, 1),
+        "attn_length": (0, 4096),
+        "learning_rate": (1e-9, 10),
+        "beta1": (0, 0.99999),
+        "beta2": (0, 0.9999999),
+        "weight_decay": (0, 10),
+        "clip_norm": (1e-6, 1e6),
+        "bptt": (0, 1_000_000),
+        "genre_embedding_size": (1, 4096),
+        "activation_penalty": (0, 100),
+        "slowness_penalty": (0, 100),
+    } | dict.fromkeys(
+        ("dropout", "weight_drop", "input_drop", "embedding_drop", "hidden_drop"), (0, 0.99)
+    )
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "attention": (CELL, PARALLEL),
+        "schedule": (CONSTANT, COSINE),
+        "clip": (VARIABLE, GLOBAL),
+    }
 
     batch_size: int = 128
     rnn_layer_sizes: tuple[int, ...] = (128, 128)
@@ -64,70 +148,23 @@ class Hparams:
     activation_penalty: float = 0.0
     slowness_penalty: float = 0.0
 
-    def changed(self, text: str) -> Hparams:
-        """These, with what a text says; see `parse`."""
-        return dataclasses.replace(self, **parse(text))
-
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Hparams:
-        """Those of a bundle, which may be a stranger's.
-
-        Raises:
-          ValueError: a name is unknown, or a value does not fit.
-        """
-        return cls(**_checked_all(values))
-
-
-_LIMITS: dict[str, tuple[float, float]] = {
-    "batch_size": (1, 65_536),
-    "rnn_layer_sizes": (1, 65_536),
-    "embedding_size": (0, 65_536),
-    "dropout_keep_prob": (0.01, 1),
-    "attn_length": (0, 4096),
-    "learning_rate": (1e-9, 10),
-    "beta1": (0, 0.99999),
-    "beta2": (0, 0.9999999),
-    "weight_decay": (0, 10),
-    "clip_norm": (1e-6, 1e6),
-    "bptt": (0, 1_000_000),
-    "genre_embedding_size": (1, 4096),
-    "activation_penalty": (0, 100),
-    "slowness_penalty": (0, 100),
-} | dict.fromkeys(
-    ("dropout", "weight_drop", "input_drop", "embedding_drop", "hidden_drop"), (0, 0.99)
-)
-_MOST_LAYERS = 64
-_WORDS = {
-    "attention": (CELL, PARALLEL),
-    "schedule": (CONSTANT, COSINE),
-    "clip": (VARIABLE, GLOBAL),
-}
-_PAIR = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^,\s\[\]]+)\s*(?:,|$)\s*")
+    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """As that of all hyperparameters; what Magenta keeps, others drop."""
+        values = dict(values)
+        if "dropout" in values:
+            share = cls._checked("dropout", values.pop("dropout"), 0.0)
+            values["dropout_keep_prob"] = 1.0 - share
+        return super().checked(values)
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Name -> value of `batch_size=64,rnn_layer_sizes=[64,64]` or `{'batch_size': 64, ...}`.
+    """Name -> value of `batch_size=64,rnn_layer_sizes=[64,64]`, as `Hparams.changed` reads it.
 
     Raises:
-      ValueError: it is neither, a name is unknown, or a value does not fit.
+      ValueError: as there.
     """
-    return _checked_all(_pairs(text.strip()))
-
-
-def _checked_all(values: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {field.name: field.default for field in dataclasses.fields(Hparams)}
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if name == "dropout":  # what Magenta keeps, others drop
-            share = _checked(name, value, 0.0)
-            found["dropout_keep_prob"] = 1.0 - share
-            continue
-        if name not in fields:
-            near = names.nearest(name, fields)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(fields)}"
-            raise ValueError(f"unknown hyperparameter {name!r}; {hint}")
-        found[name] = _checked(name, value, fields[name])
-    return found
+    return Hparams.checked(_pairs(text.strip()))
 
 
 def _pairs(text: str) -> dict[str, Any]:
@@ -148,15 +185,4 @@ def _pairs(text: str) -> dict[str, Any]:
             )
         found[pair[1]] = typed_text.literal(pair[2])
         at = pair.end()
-    return found
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """The value as one of the default's kind, if it is within its limits."""
-    found = typed_text.fitting(f"the hyperparameter {name}", value, default, _LIMITS.get(name))
-    if name == "rnn_layer_sizes" and len(found) > _MOST_LAYERS:
-        raise ValueError(f"{len(found)} layers are over {_MOST_LAYERS}")
-    if name in _WORDS and found not in _WORDS[name]:
-        words = " or ".join(_WORDS[name])
-        raise ValueError(f"the hyperparameter {name} is {words}, not {value!r}")
     return found

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from corpus.config import MODEL_ENCODINGS, TrainConfig
 from trainers.features import Feeding
-from trainers.hparams import COSINE, GLOBAL, Hparams
+from trainers.hparams import COSINE, GLOBAL, Hparams, TypedHparams
 from trainers.models.base import SequenceModel
+from trainers.models.generative import GenerativeModel
 
 # Where a step takes some six seconds on a core, and some ten.
 _FEW_STEPS, _FEWER_STEPS = 60, 40
@@ -126,14 +127,71 @@ MODELS: dict[str, Entry] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Generator:
+    """A model that makes pieces whole.
+
+    Attributes:
+      module, maker: the network, below trainers.models; its class has `defaults`.
+      num_steps: updates, unless told otherwise.
+      encodings: what else than its own encoding it reads; "*" is any of one class a step.
+    """
+
+    module: str
+    maker: str
+    num_steps: int
+    encodings: tuple[str, ...] = ()
+
+    def load(self) -> type[GenerativeModel]:
+        """The class of the model."""
+        module = importlib.import_module(f"trainers.models.{self.module}")
+        return cast(type[GenerativeModel], getattr(module, self.maker))
+
+    @property
+    def hparams(self) -> TypedHparams:
+        """Its defaults."""
+        return self.load().defaults
+
+    def reads(self, model: str, feeding: Feeding) -> bool:
+        """Whether the model of that name reads an encoding."""
+        named = (MODEL_ENCODINGS[model], *self.encodings)
+        return feeding.encoding in named or ("*" in named and len(feeding.class_sizes) == 1)
+
+
+# The models of "Deep Symphony" (2018) that are no RNN over events.
+GENERATORS: dict[str, Generator] = {
+    "seq_autoencoder": Generator("seq_autoencoder", "SeqAutoencoder", 2000, ("*",)),
+    "continuous_seq_autoencoder": Generator(
+        "seq_autoencoder", "ContinuousSeqAutoencoder", 2000, ("*",)
+    ),
+    "seqgan": Generator("seqgan", "SeqGan", 400, ("*",)),
+    "wgan_abc": Generator("wgan_abc", "WganAbc", 2000),
+    "rnn_gan": Generator("rnn_gan", "RnnGan", 1000),
+    "cnn_wgan": Generator("cnn_wgan", "CnnWgan", 1000),
+    "dcrnn": Generator("dcrnn", "Dcrnn", 1000),
+    "pix2pix": Generator("pix2pix", "Pix2pix", 1000),
+}
+
+
 def hparams_of(model: str, changes: str = "") -> Hparams:
-    """A model's hyperparameters, with a user's changes.
+    """The hyperparameters of a model that predicts events, with a user's changes.
 
     Raises:
       ValueError: there is no such model, or the changes cannot be read.
     """
-    require_model(model)
+    _require(model, MODELS)
     return MODELS[model].hparams.changed(changes)
+
+
+def any_hparams(model: str, changes: str = "") -> TypedHparams:
+    """The hyperparameters of any model, with a user's changes; as `hparams_of`."""
+    require_model(model)
+    return entry_of(model).hparams.changed(changes)
+
+
+def entry_of(model: str) -> Entry | Generator:
+    """What the registries say of a model that exists."""
+    return MODELS.get(model) or GENERATORS[model]
 
 
 def settled(train: TrainConfig) -> TrainConfig:
@@ -143,7 +201,7 @@ def settled(train: TrainConfig) -> TrainConfig:
       ValueError: there is no such model.
     """
     require_model(train.model)
-    num_steps = train.num_steps or MODELS[train.model].num_steps
+    num_steps = train.num_steps or entry_of(train.model).num_steps
     eval_every = train.eval_every or max(num_steps // 4, 1)
     return dataclasses.replace(
         train,
@@ -159,20 +217,41 @@ def make_model(model: str, feeding: Feeding, hparams: Hparams) -> SequenceModel:
     Raises:
       ValueError: there is no such model, or it reads another encoding.
     """
-    require_model(model)
+    _require(model, MODELS)
     entry = MODELS[model]
     if not entry.reads(model, feeding.encoding):
-        own = MODEL_ENCODINGS.get(model, model)
-        raise ValueError(
-            f"model {model} reads the encoding {own}, not {feeding.encoding}; "
-            f"leave ENCODING out, or take a model that reads any, as char_rnn"
-        )
+        raise _misfit(model, feeding)
     module = importlib.import_module(f"trainers.models.{entry.module}")
     maker = cast(Callable[[Feeding, Hparams], SequenceModel], getattr(module, entry.maker))
     return maker(feeding, hparams)
 
 
+def make_generator(model: str, feeding: Feeding, hparams: TypedHparams) -> GenerativeModel:
+    """A model that makes pieces whole, freshly initialised from torch's seed.
+
+    Raises:
+      ValueError: there is no such model, or it reads another encoding.
+    """
+    _require(model, GENERATORS)
+    entry = GENERATORS[model]
+    if not entry.reads(model, feeding):
+        raise _misfit(model, feeding)
+    return entry.load()(feeding, hparams)
+
+
+def _misfit(model: str, feeding: Feeding) -> ValueError:
+    own = MODEL_ENCODINGS.get(model, model)
+    return ValueError(
+        f"model {model} reads the encoding {own}, not {feeding.encoding}; "
+        "leave ENCODING out, or take a model that reads any, as char_rnn"
+    )
+
+
 def require_model(name: str) -> None:
     """Raises ValueError, with the known names, for a model that does not exist."""
-    if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; known: {', '.join(MODELS)}")
+    _require(name, {**MODELS, **GENERATORS})
+
+
+def _require(name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown model {name!r}; known: {', '.join(known)}")

@@ -15,9 +15,10 @@ from corpus import files, reports, tables
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION, GenreLabel, StageReport, Track
+from trainers import stopping
 from trainers.bundle import BundleError
 from trainers.data import ALL_GENRES
-from trainers.refining import bundles, card, stopping
+from trainers.refining import bundles, card
 from trainers.refining.measuring import Constants, measure_durations, measure_velocities
 from trainers.refining.nets import DURATIONS, KINDS, VELOCITIES, RefineNet
 from trainers.refining.pieces import Piece, corpus_hash, find_genres, find_pieces, usable

@@ -35,6 +35,12 @@ _HELP = {
     "mean_pitch": "conditional_char_rnn: the mean MIDI pitch, 50 to 90",
     "pitch_class_histogram": 'twelve weights from C on, as "[2,0,1,0,1,1,0,1,0,1,0,1]"',
     "disable_conditioning": "optional_multiconditioned_performance: the model is told nothing",
+    "walk": "autoencoders: random, or theme, which goes back to a code that it keeps",
+    "flips": "autoencoders: bits of the code that a step of the walk flips",
+    "flip_all": "autoencoders: share of steps at which the whole code is flipped",
+    "target_midi": "autoencoders: a second score, to go to from that of primer_midi",
+    "form": "GANs of piano rolls: parts of a piece, as ABCAB; equal letters, equal noise",
+    "drop": "pix2pix: share of the notes that are taken out, and filled in again",
 }
 
 
