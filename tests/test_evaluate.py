@@ -15,11 +15,13 @@ from corpus import files, tables
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN
-from tests.judged_corpus import SIZES, made, midi_of, tune, with_samples
+from tests.judged_corpus import SIZES, made, midi_of, piece_of_midi, tune, with_samples
 from tests.test_pipelines import run
 from trainers import evaluate
 from trainers.judging.gathering import Gatherer
+from trainers.judging.music import music_of
 from trainers.judging.page import page
+from trainers.judging.variety import variety
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,36 @@ def test_the_page_stands_alone(judged: Config) -> None:
     assert "prefers-color-scheme:dark" in text
 
 
+def test_models_stand_beside_each_other(judged: Config) -> None:
+    found = evaluate.evaluate(judged, None, None)
+    paths = evaluate.write(judged, found)
+    assert paths[-1].endswith("models.html")
+    found.model = "<b>other"
+    evaluate.write(judged, found, ".other")
+    text = files.read_bytes(paths[-1]).decode()
+    checked = _Checked()
+    checked.feed(text)
+    assert not checked.open
+    assert text.count('<tr><td><a href="evaluation_attention_rnn') == 2
+    assert "<h2>stepwise</h2>" in text
+    variety = found.genres[0].variety
+    assert variety is not None
+    assert f'<span class="ours">{variety.distinct_windows:.3f}</span>' in text
+    Path(Layout(judged.data).evaluation(judged.model_name + ".other") + ".json").unlink()
+
+
+def test_windows_that_are_the_same_again_are_counted_once() -> None:
+    window = music_of(piece_of_midi(tune("stepwise", 1)), "a")
+    other = music_of(piece_of_midi(tune("stepwise", 2)), "b")
+    assert variety([], 9) is None
+    found = variety([window, window, other, window], 9)
+    assert found is not None
+    assert (found.distinct_windows, found.distinct_pitches, found.windows) == (0.5, 5, 4)
+    first = variety([window, window, other], 1)
+    assert first is not None
+    assert first.distinct_windows == 1.0
+
+
 def test_foreign_files_are_judged_and_what_cannot_be_read_is_told(
     judged: Config, tmp_path: Path
 ) -> None:
@@ -100,7 +132,7 @@ def test_foreign_files_are_judged_and_what_cannot_be_read_is_told(
     assert found.sample_confusion is not None
     assert found.sample_confusion.right == {"leaping": 1.0}
     assert any("no held-out loss" in note for note in found.genres[0].notes)
-    (written, _) = evaluate.write(judged, found, ".other")
+    written, *_ = evaluate.write(judged, found, ".other")
     assert files.exists(written)
 
 

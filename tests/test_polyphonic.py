@@ -21,12 +21,13 @@ from hypothesis.extra import numpy as arrays
 from corpus.config import TrainConfig
 from corpus.records import TEST, TRAIN, VALIDATION
 from tests import makers
-from trainers import engine, matlab, piano_rolls, polyphonic
+from trainers import engine, matlab, piano_rolls
 from trainers.data import Feeder
 from trainers.features import PADDING, Feeding, collate
 from trainers.hparams import Hparams
 from trainers.models.base import SequenceModel, State
 from trainers.piano_rolls import END, NUM_KEYS, FrameWise, NoteWise, Roll, RollIndex
+from trainers.proving import polyphonic
 
 scipy_io = pytest.importorskip("scipy.io")
 torch.set_num_threads(1)

@@ -233,7 +233,9 @@ def test_one_model_of_all_genres_and_a_small_genre_from_it(road: Config, tmp_pat
     tuned = copy_of(config, tmp_path / "t", base=ALL_GENRES, num_steps=3)
     tuned_job = trained(tuned, "hip hop")
     assert tuned_job.base.tensors is not None
-    assert tuned_job.trainer().feeder.genre_ids == (0,)
+    trainer = tuned_job.trainer()
+    assert isinstance(trainer, engine.Trainer)
+    assert trainer.feeder.genre_ids == (0,)
     scratch = Job(copy_of(config, tmp_path / "s", num_steps=3), "hip hop")
     assert tuned_job.config_hash != scratch.config_hash
 

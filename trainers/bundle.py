@@ -12,7 +12,8 @@ from typing import Any
 
 from corpus.config import ExamplesConfig
 from trainers.features import Feeding
-from trainers.hparams import Hparams
+from trainers.hparams import TypedHparams
+from trainers.models import any_hparams
 from trainers.weights import BundleError as BundleError
 from trainers.weights import Format
 
@@ -24,7 +25,7 @@ class BundleInfo:
     """The header of a bundle.
 
     Attributes:
-      model: a key of `trainers.models.MODELS`; hparams: its hyperparameters.
+      model: a key of `trainers.models.MODELS` or `GENERATORS`; hparams: its hyperparameters.
       feeding: what its inputs and outputs are; see `Feeding`.
       examples: the examples' settings: encoding, extraction, settings.
       genre: what it was trained for; genres: all that it knows, by index.
@@ -49,9 +50,9 @@ class BundleInfo:
     versions: dict[str, str]
     format: int = FORMAT
 
-    def typed_hparams(self) -> Hparams:
+    def typed_hparams(self) -> TypedHparams:
         """The hyperparameters that the model was made with."""
-        return Hparams.of(self.hparams)
+        return any_hparams(self.model).of(self.hparams)
 
     def typed_feeding(self) -> Feeding:
         """What the model is fed."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from corpus.records import SPLITS
 from trainers.bundle import BundleInfo
+from trainers.models import GENERATORS
 
 CARD = "MODEL_CARD.md"
 
@@ -23,16 +25,8 @@ def _lines(info: BundleInfo, bundle_name: str) -> Iterator[str]:
     yield ""
     yield f"    python -m trainers.sample --bundle {bundle_name}"
     yield ""
-    yield "## How well it predicts"
+    yield from _figures(info) if info.model in GENERATORS else _losses(info)
     yield ""
-    yield "| split | examples | loss in nats per event | accuracy |"
-    yield "|---|---|---|---|"
-    for split in ("train", "validation", "test"):
-        loss, accuracy = metrics.get(f"{split}_loss"), metrics.get(f"{split}_accuracy")
-        shown = ("-" if loss is None else f"{loss:.3f}", "-" if loss is None else f"{accuracy:.3f}")
-        yield f"| {split} | {metrics[f'num_{split}']:,} | {shown[0]} | {shown[1]} |"
-    yield ""
-    yield f"The weights are those of step {info.step}, where the validation loss was lowest."
     for note in metrics.get("notes", []):
         yield f"- {note}"
     yield ""
@@ -53,3 +47,44 @@ def _lines(info: BundleInfo, bundle_name: str) -> Iterator[str]:
     yield f"- seed: {info.seed}"
     for name, version in sorted(info.versions.items()):
         yield f"- {name}: {version}"
+
+
+def _losses(info: BundleInfo) -> Iterator[str]:
+    """How well a model predicts."""
+    metrics = info.metrics
+    yield "## How well it predicts"
+    yield ""
+    yield "| split | examples | loss in nats per event | accuracy |"
+    yield "|---|---|---|---|"
+    for split in SPLITS:
+        loss, accuracy = metrics.get(f"{split}_loss"), metrics.get(f"{split}_accuracy")
+        shown = ("-" if loss is None else f"{loss:.3f}", "-" if loss is None else f"{accuracy:.3f}")
+        yield f"| {split} | {metrics[f'num_{split}']:,} | {shown[0]} | {shown[1]} |"
+    yield ""
+    yield f"The weights are those of step {info.step}, where the validation loss was lowest."
+
+
+def _figures(info: BundleInfo) -> Iterator[str]:
+    """How a model that makes pieces whole did on each split, and what to expect of it."""
+    metrics, model = info.metrics, GENERATORS[info.model].load()
+    yield "## How well it works"
+    yield ""
+    yield model.about
+    yield ""
+    yield f"| figure | {' | '.join(SPLITS)} |"
+    yield f"|---|{'---|' * len(SPLITS)}"
+    counts = [f"{metrics[f'num_{split}']:,}" for split in SPLITS]
+    yield f"| examples | {' | '.join(counts)} |"
+    if any(metrics.get(f"{split}_loss") is not None for split in SPLITS):
+        yield _row("loss", [metrics.get(f"{split}_loss") for split in SPLITS])
+    for name, words in model.figures.items():
+        yield _row(words, [metrics["figures"][split].get(name) for split in SPLITS])
+    yield ""
+    has_best = any("validation_loss" in entry for entry in metrics["history"])
+    kept = "where the held-out loss was lowest" if has_best else "the last"
+    yield f"The weights are those of step {info.step}, {kept}."
+
+
+def _row(words: str, values: Sequence[float | None]) -> str:
+    shown = " | ".join("-" if value is None else f"{value:.3f}" for value in values)
+    return f"| {words} | {shown} |"

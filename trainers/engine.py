@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from corpus.config import TrainConfig
+from corpus.records import TEST, TRAIN, VALIDATION
 from trainers import together
 from trainers.data import BatchStream, ExampleIndex, Feeder
 from trainers.features import Batch
@@ -72,6 +73,7 @@ class AdamState:
             lr=hparams.learning_rate,
             betas=(hparams.beta1, hparams.beta2),
             weight_decay=hparams.weight_decay,
+            fused=True,
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -292,6 +294,43 @@ class Trainer:
         weight = 0.1 if now.step > 1 else 1.0
         now.train_loss += weight * (loss - now.train_loss)
         return batch.num_events
+
+    def take(self, index: ExampleIndex) -> ExampleIndex:
+        """What the trainer wants of a split: where its examples stand."""
+        return index
+
+    def measured(self, splits: Mapping[str, ExampleIndex]) -> dict[str, object]:
+        """Losses of the weights as they are, without dropout: of training on part of it."""
+        found: dict[str, object] = {}
+        for split in (TRAIN, VALIDATION, TEST):
+            score = self.score(splits[split], self.config.max_eval_batches if split == TRAIN else 0)
+            found |= {
+                f"num_{split}": len(splits[split]),
+                f"{split}_loss": score.loss if score else None,
+                f"{split}_accuracy": score.accuracy if score else None,
+            }
+        return found
+
+    def notes(self) -> list[str]:
+        """What a user should know at the end."""
+        return []
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything of a checkpoint that is a tensor."""
+        best = {f"best.{name}": value for name, value in self.best.items()}
+        return {**self.model.state_dict(), **self.adam.tensors(), **best}
+
+    def load(self, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
+        """Puts back what `tensors` and `progress` gave."""
+        kinds = ("adam.", "best.")
+        self.model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(kinds)})
+        self.adam.load(tensors)
+        self.best = {
+            name.removeprefix("best."): value
+            for name, value in tensors.items()
+            if name.startswith("best.")
+        }
+        self.progress = Progress(**progress)
 
     def score(self, index: ExampleIndex, limit: int = 0) -> Score | None:
         """Loss and accuracy of the model as it is, over at most so many batches."""

@@ -2,8 +2,8 @@
 
 Held-out loss, originality, BLEU, musical figures, overlap with the genre and a classifier's
 opinion, each with its 95 % interval, as reports/evaluation_<model>.json and .html. `--midi FOLDER`
-judges other MIDI files as samples of a genre. `--benchmark jsb` trains on a public data set
-instead and prints test nats per step.
+judges other MIDI files as samples of a genre. reports/models.html lays all models side by side.
+`--benchmark jsb` trains on a public data set instead and prints a table of figures.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from corpus import command, files, names, reports, tables
 from corpus.config import Config
 from corpus.layout import Layout
 from corpus.records import SPLITS, TRAIN
-from trainers import bundle
+from trainers import bundle, proving
 from trainers.data import ALL_GENRES, example_genres, find_genre
-from trainers.judging import judge
+from trainers.judging import comparison, judge
 from trainers.judging.classifier import Classifier, Confusion, features
 from trainers.judging.gathering import HELD_OUT, Gatherer, held_out_anywhere, training_music
 from trainers.judging.judge import Judgement, rng_of
 from trainers.judging.music import Music
 from trainers.judging.originality import Library
 from trainers.judging.page import page
+from trainers.models import GENERATORS
 
 _MAX_HELD_OUT = 400  # examples
 _MAX_TRAINING_WINDOWS = 400  # of a genre, for the classifier
 _DECIMALS = 6
-_BENCHMARKS = ("jsb", "nottingham")
 _COLUMNS = (
     "genre", "samples", "test loss", "copied run", "real run", "BLEU", "real BLEU", "told right",
 )  # fmt: skip
@@ -217,7 +217,19 @@ def _judge(
             }
             for split in SPLITS
         }
+        found.own_figures = _own_figures(job.info)
     return found
+
+
+def _own_figures(info: bundle.BundleInfo) -> dict[str, dict[str, float]]:
+    """What the file of a model that makes pieces whole says of it: words -> split -> value."""
+    if info.model not in GENERATORS:
+        return {}
+    by_split = info.metrics["figures"]
+    return {
+        words: {split: by_split[split][name] for split in SPLITS if name in by_split[split]}
+        for name, words in GENERATORS[info.model].load().figures.items()
+    }
 
 
 def _classify(config: Config, gatherer: Gatherer, jobs: list[_Asked], found: Evaluation) -> None:
@@ -264,7 +276,7 @@ def write(config: Config, found: Evaluation, suffix: str = "") -> list[str]:
     written = {f"{stem}.json": text, f"{stem}.html": page(plain)}
     for path, content in written.items():
         files.write_bytes(path, content.encode())
-    return list(written)
+    return [*written, comparison.write(Layout(config.data))]
 
 
 def _rounded(value: object) -> object:
@@ -302,21 +314,14 @@ def _row(found: Evaluation, genre: Judgement) -> list[str]:
     ]
 
 
-def _benchmark(config: Config, name: str, path: str | None) -> None:
-    from trainers import polyphonic
-
-    usual = Layout(config.data).benchmark(polyphonic.BENCHMARKS[name].file)
-    for line in polyphonic.benchmark(name, path or (usual if files.exists(usual) else "")):
-        print(line, flush=True)
-
-
 def main(argv: Sequence[str]) -> int:
     """Judges samples, or runs a benchmark; returns the exit code."""
     arguments = _parse(argv)
     config = command.load_config(arguments)
     torch.set_num_threads(1)
     if arguments.benchmark:
-        _benchmark(config, arguments.benchmark, arguments.data)
+        for line in proving.prove(arguments.benchmark, arguments.data or "", config):
+            print(line, flush=True)
         return 0
     if arguments.midi and not arguments.genre:
         raise ValueError("--midi needs --genre: what the files are to be compared with")
@@ -343,11 +348,12 @@ def _parse(argv: Sequence[str]) -> Namespace:
     )
     parser.add_argument(
         "--benchmark",
-        choices=_BENCHMARKS,
-        help="train on a public data set and print test nats per step (default: none)",
+        choices=list(proving.PROOFS),
+        help="train models on public data and print a table of figures (default: none): "
+        + "; ".join(f"{name}, {proof.words}" for name, proof in proving.PROOFS.items()),
     )
     parser.add_argument(
-        "--data", metavar="FILE", help="of the benchmark (default: DATA/benchmarks/<its file>)"
+        "--data", metavar="PATH", help="of the benchmark (default: what the benchmark says)"
     )
     return parser.parse_args(argv)
 

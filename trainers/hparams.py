@@ -26,10 +26,13 @@ class TypedHparams:
     Attributes:
       limits: field -> (lowest, highest) of a number, or of each number of a list.
       words: field -> the texts that it may be.
+      batch_size: examples in a batch, which all models have.
     """
 
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    batch_size: int = 64
 
     def changed(self, text: str) -> Self:
         """These, with what a text says: `batch_size=64,clip_norm=5` or `{'batch_size': 64}`.

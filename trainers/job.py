@@ -6,8 +6,6 @@ import dataclasses
 from collections import Counter
 from typing import Any, cast
 
-from torch import Tensor
-
 from corpus import files, reports, tables
 from corpus.config import Config
 from corpus.encodings import Encoding, open_encoding
@@ -16,8 +14,13 @@ from corpus.records import TRAIN, GenreLabel, StageReport, Track
 from trainers import bundle, engine, loading
 from trainers.data import ALL_GENRES, Feeder, corpus_hash, genres_of
 from trainers.features import Feeding
-from trainers.models import hparams_of, make_model, settled
+from trainers.generative.trainer import GenerativeTrainer
+from trainers.hparams import Hparams
+from trainers.models import GENERATORS, any_hparams, make_any, settled
+from trainers.models.generative import GenerativeModel
 from trainers.sweep import Variant
+
+AnyTrainer = engine.Trainer | GenerativeTrainer
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -68,9 +71,14 @@ class Job:
 
     def _open_base(self) -> loading.Base:
         model = self.config.train.model
+        if model in GENERATORS and (self.genre == ALL_GENRES or self.config.train.base):
+            raise ValueError(
+                f"{model} is trained for each genre by itself: it is told no genre and begins "
+                "with no other model's weights; leave BASE and --genre all out"
+            )
         if path := self._base_path():
             return loading.open_base(path, model, self.genre, self.encoding, self._changes())
-        hparams = hparams_of(model, self.config.train.hparams)
+        hparams = any_hparams(model, self.config.train.hparams)
         if self.variant:
             hparams = hparams.changed(self.variant.hparams)
         genres = genres_of(self.config, self.genre)
@@ -86,13 +94,17 @@ class Job:
             self.folder, self.config_hash, self.corpus_hash, force=self.config.force
         )
 
-    def trainer(self) -> engine.Trainer:
+    def trainer(self) -> AnyTrainer:
         """A trainer at its first step, with the weights of the base if there is one."""
+        machine = engine.Machine.of(self.config.train)
         made_of = self.config.train.model, self.base.feeding, self.base.hparams
         if self.base.tensors is None:
-            model = make_model(*made_of)
+            model = make_any(*made_of)
         else:
             model = loading.build(*made_of, self.base.tensors, self._base_path())
+        if isinstance(model, GenerativeModel):
+            return GenerativeTrainer(model, self.config.train, machine, self.config.seed)
+        assert isinstance(self.base.hparams, Hparams)
         known = [self.base.genres.index(genre) for genre in genres_of(self.config, self.genre)]
         genre_ids = tuple(known) if len(self.base.genres) > 1 else (0,) * len(known)
         return engine.Trainer(
@@ -100,7 +112,7 @@ class Job:
             self.base.hparams,
             self.config.train,
             Feeder(self.encoding, self.base.feeding, genre_ids),
-            engine.Machine.of(self.config.train),
+            machine,
             self.config.seed,
         )
 
@@ -140,16 +152,13 @@ class Job:
         found = Counter(t.license or "unknown" for t in tracks if t.track_id in used)
         return dict(sorted(found.items()))
 
-    def save_checkpoint(self, trainer: engine.Trainer) -> None:
+    def save_checkpoint(self, trainer: AnyTrainer) -> None:
         """Writes everything that a killed run needs to go on as if nothing had happened."""
-        best = {f"best.{name}": value for name, value in trainer.best.items()}
-        tensors: dict[str, Tensor] = {
-            **trainer.model.state_dict(), **trainer.adam.tensors(), **best
-        }  # fmt: skip
         now = cast(dict[str, Any], tables.plain(trainer.progress))
-        bundle.save(self.checkpoint_path, tensors, self.info(trainer.progress.step, now))
+        info = self.info(trainer.progress.step, now)
+        bundle.save(self.checkpoint_path, trainer.tensors(), info)
 
-    def resume(self, trainer: engine.Trainer) -> None:
+    def resume(self, trainer: AnyTrainer) -> None:
         """Takes a trainer to where a killed run of exactly this job stopped, if there is one."""
         if not files.exists(self.checkpoint_path):
             return
@@ -157,15 +166,5 @@ class Job:
             tensors, info = bundle.load(self.checkpoint_path)
         except bundle.BundleError:
             return
-        if info != self.info(info.step, info.metrics):
-            return
-        kinds = ("adam.", "best.")
-        weights = {k: v for k, v in tensors.items() if not k.startswith(kinds)}
-        trainer.model.load_state_dict(weights)
-        trainer.adam.load(tensors)
-        trainer.best = {
-            name.removeprefix("best."): value
-            for name, value in tensors.items()
-            if name.startswith("best.")
-        }
-        trainer.progress = engine.Progress(**info.metrics)
+        if info == self.info(info.step, info.metrics):
+            trainer.load(tensors, info.metrics)

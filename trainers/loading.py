@@ -11,15 +11,34 @@ from torch import Tensor
 from corpus.encodings import Encoding, open_encoding
 from trainers import bundle
 from trainers.features import Feeding
-from trainers.hparams import Hparams
-from trainers.models import make_model
+from trainers.hparams import TypedHparams
+from trainers.models import make_any
 from trainers.models.base import SequenceModel
+from trainers.models.generative import GenerativeModel
 from trainers.weights import require_fit
 
 _GENRES = "inputs.genres.weight"
 
 
+Model = SequenceModel | GenerativeModel
+
+
 def load_model(path: str) -> tuple[SequenceModel, Encoding, bundle.BundleInfo]:
+    """What `load_any` gives, of a model that predicts events.
+
+    Raises:
+      BundleError: as there, or the model makes pieces whole.
+    """
+    model, encoding, info = load_any(path)
+    if isinstance(model, GenerativeModel):
+        raise bundle.BundleError(
+            f"{path} holds a {info.model}, which makes pieces whole and cannot go on from event to "
+            "event; sample it with `python -m trainers.sample`"
+        )
+    return model, encoding, info
+
+
+def load_any(path: str) -> tuple[Model, Encoding, bundle.BundleInfo]:
     """(the model ready to sample, the encoding that it reads, the header) of a bundle.
 
     Raises:
@@ -43,20 +62,20 @@ def load_model(path: str) -> tuple[SequenceModel, Encoding, bundle.BundleInfo]:
 
 
 def build(
-    model: str, feeding: Feeding, hparams: Hparams, tensors: Mapping[str, Tensor], path: str
-) -> SequenceModel:
+    model: str, feeding: Feeding, hparams: TypedHparams, tensors: Mapping[str, Tensor], path: str
+) -> Model:
     """A model with given weights.
 
     Whether they fit is seen before anything is allocated: sizes may be a stranger's.
 
     Raises:
       BundleError: they are not its weights.
-      ValueError: as `make_model`.
+      ValueError: as `make_any`.
     """
     with torch.device("meta"):
-        wanted = make_model(model, feeding, hparams).state_dict()
+        wanted = make_any(model, feeding, hparams).state_dict()
     require_fit(path, tensors, wanted)
-    built = make_model(model, feeding, hparams)
+    built = make_any(model, feeding, hparams)
     built.load_state_dict(dict(tensors))
     return built
 
@@ -70,7 +89,7 @@ class Base:
       tensors: weights; none where it begins anew.
     """
 
-    hparams: Hparams
+    hparams: TypedHparams
     feeding: Feeding
     genres: list[str]
     tensors: Mapping[str, Tensor] | None = None

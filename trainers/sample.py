@@ -20,7 +20,7 @@ from corpus.layout import Layout
 from corpus.records import StageReport
 from trainers import bundle
 from trainers.data import ALL_GENRES, example_genres
-from trainers.loading import load_model
+from trainers.loading import load_any
 from trainers.models import require_model
 from trainers.sampling import flags, lazy_note_seq
 from trainers.sampling.job import PAGE, Job, Target, model_name
@@ -121,7 +121,7 @@ def _jobs(arguments: argparse.Namespace, config: Config) -> Iterator[Job]:
     for variant in variants(arguments.sweep):
         more = [f"sample.{name}={value}" for name, value in variant.settings]
         swept.append((variant, command.load_config(flags.with_settings(arguments, more))))
-    load = functools.lru_cache(maxsize=1)(load_model)  # of all genres of a bundle, once
+    load = functools.lru_cache(maxsize=1)(load_any)  # of all genres of a bundle, once
     for target in targets:
         yield Job(config, target, swept, load)
 

@@ -24,7 +24,7 @@ from trainers import engine, memory, sweep, together
 from trainers.data import ALL_GENRES, example_genres, find_genre
 from trainers.features import Feeding
 from trainers.job import Job
-from trainers.models import hparams_of, make_model
+from trainers.models import any_hparams, make_any
 from trainers.training import train
 
 _VARIANT = "~"  # between the genre and the number of a variant in the name of a job
@@ -118,12 +118,12 @@ def _train(config: Config, name: str, text: str) -> None:
 
 def _check(config: Config, text: str) -> None:
     """Raises ValueError for settings that training or sampling would stumble over."""
-    hparams = hparams_of(config.train.model, config.train.hparams)
+    hparams = any_hparams(config.train.model, config.train.hparams)
     engine.Machine.of(config.train)
     with torch.device("meta"):
         feeding = Feeding.of(open_encoding(config.examples))
         for changes in [variant.hparams for variant in sweep.variants(text)] or [""]:
-            make_model(config.train.model, feeding, hparams.changed(changes))
+            make_any(config.train.model, feeding, hparams.changed(changes))
 
 
 def _names(config: Config, text: str) -> list[str]:

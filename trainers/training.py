@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from corpus import files, reports
-from corpus.records import TEST, TRAIN, VALIDATION, StageReport
-from trainers import bundle, card, engine, together
+from corpus.records import SPLITS, TRAIN, VALIDATION, StageReport
+from trainers import bundle, card, engine, stopping, together
 from trainers.data import ExampleIndex, index_examples
-from trainers.job import Job
+from trainers.job import AnyTrainer, Job
 
+_HELD_OUT = "validation_"  # before the names of figures on held-out examples
 _STILL_FALLING = 0.01  # share of the loss that fell between the last two evaluations
 _FAR_APART = 1.25  # a validation loss over this many training losses is overfitting
 
@@ -23,7 +26,7 @@ _FAR_APART = 1.25  # a validation loss over this many training losses is overfit
 class _Watcher:
     """Shows a training while it runs: TensorBoard scalars, and a bar where somebody looks."""
 
-    def __init__(self, job: Job, trainer: engine.Trainer) -> None:
+    def __init__(self, job: Job, trainer: AnyTrainer) -> None:
         self._progress = trainer.progress
         self._is_first = together.rank() == 0
         if self._is_first:
@@ -60,11 +63,14 @@ class _Watcher:
         if not self._is_first:
             return
         self._board.add_scalar("loss/train", now.train_loss, now.step)
+        for name, value in now.last.items():
+            if name != "loss":
+                self._board.add_scalar(f"{name}/train", value, now.step)
         for entry in now.history[self._num_logged :]:
-            for name in ("loss", "accuracy"):
-                if f"validation_{name}" in entry:
+            for name, value in entry.items():
+                if name.startswith(_HELD_OUT):
                     self._board.add_scalar(
-                        f"{name}/validation", entry[f"validation_{name}"], now.step
+                        f"{name.removeprefix(_HELD_OUT)}/validation", value, now.step
                     )
         self._num_logged = len(now.history)
         self._bar.set_postfix(loss=f"{now.train_loss:.3f}", tokens=f"{self.rate:,.0f}/s")
@@ -108,8 +114,11 @@ def _describe(progress: engine.Progress, metrics: dict[str, object], num_steps: 
             f"{progress.step}; the weights of step {progress.best_step} are kept"
         )
     train, validation = metrics["train_loss"], metrics["validation_loss"]
-    assert isinstance(train, float)
-    if isinstance(validation, float) and validation > max(_FAR_APART * train, train + 0.1):
+    if (
+        isinstance(validation, float)
+        and isinstance(train, float)
+        and validation > max(_FAR_APART * train, train + 0.1)
+    ):
         notes.append(
             f"overfitting: the model knows its training examples ({train:.3f} nats) far better "
             f"than held-out ones ({validation:.3f}); more music, dropout or a smaller model would "
@@ -130,17 +139,19 @@ def train(job: Job) -> StageReport:
 
     Raises:
       ValueError: there is nothing to train on, or the training diverged.
+      KeyboardInterrupt: somebody asked it to end; its state is saved.
     """
     started = time.monotonic()
     config = job.config
-    train_set = index_examples(config, job.genre, TRAIN)
-    validation = index_examples(config, job.genre, VALIDATION)
-    notes = _too_few(job, train_set, validation)
+    indexes = {split: index_examples(config, job.genre, split) for split in SPLITS}
+    notes = _too_few(job, indexes[TRAIN], indexes[VALIDATION])
+    torch.manual_seed(config.seed)
+    trainer: Any = job.trainer()
+    splits = {split: trainer.take(index) for split, index in indexes.items()}
+    notes += _useless(job, splits)
     is_first = together.rank() == 0
     for note in notes if is_first else ():
         print(f"{job.label}: {note}", file=sys.stderr)
-    torch.manual_seed(config.seed)
-    trainer = job.trainer()
     if not config.force:
         job.resume(trainer)
     if is_first:
@@ -150,38 +161,48 @@ def train(job: Job) -> StageReport:
         if is_first:
             job.save_checkpoint(trainer)
 
-    with _Watcher(job, trainer) as watcher:
-        trainer.fit(train_set, validation, on_step=watcher.on_step, on_checkpoint=save)
-    metrics = _metrics(job, trainer, train_set, validation)
+    with _Watcher(job, trainer) as watcher, stopping.wishes() as wish:
+
+        def on_step(num_events: int) -> None:
+            watcher.on_step(num_events)
+            if wish.is_over:
+                save()
+            wish.check()
+
+        trainer.fit(splits[TRAIN], splits[VALIDATION], on_step=on_step, on_checkpoint=save)
+    metrics = _metrics(trainer, splits)
     metrics["tokens_per_second"] = round(watcher.rate)
-    metrics["notes"] = [*notes, *_describe(trainer.progress, metrics, job.config.train.num_steps)]
+    described = _describe(trainer.progress, metrics, job.config.train.num_steps)
+    metrics["notes"] = [*notes, *trainer.notes(), *described]
     return _finish(job, trainer, metrics, time.monotonic() - started)
 
 
-def _metrics(
-    job: Job, trainer: engine.Trainer, train_set: ExampleIndex, validation: ExampleIndex
-) -> dict[str, object]:
-    """Losses of the weights that are kept, without dropout: of training on part of the examples."""
-    limit = job.config.train.max_eval_batches
-    test_set = index_examples(job.config, job.genre, TEST)
-    found: dict[str, object] = {
+def _useless(job: Job, splits: Mapping[str, Any]) -> list[str]:
+    """Examples that the model can make no use of; raises ValueError where it can of none."""
+    num_useless = {split: getattr(taken, "num_useless", 0) for split, taken in splits.items()}
+    model, words = job.config.train.model, f"{num_useless[TRAIN]} training examples"
+    if not len(splits[TRAIN]):
+        raise ValueError(
+            f"{job.genre}: {words}, and {model} can use none of them: they are too short or of "
+            "another shape than its hyperparameters ask for"
+        )
+    if not sum(num_useless.values()):
+        return []
+    return [f"{words} are left out: {model} has no use for such short ones"]
+
+
+def _metrics(trainer: Any, splits: Mapping[str, Any]) -> dict[str, object]:
+    """What is said of the weights that are kept."""
+    return {
         "step": trainer.progress.best_step or trainer.progress.step,
         "steps": trainer.progress.step,
         "history": trainer.progress.history,
+        **trainer.measured(splits),
     }
-    indexes = {TRAIN: train_set, VALIDATION: validation, TEST: test_set}
-    for split, index in indexes.items():
-        score = trainer.score(index, limit if split == TRAIN else 0)
-        found |= {
-            f"num_{split}": len(index),
-            f"{split}_loss": score.loss if score else None,
-            f"{split}_accuracy": score.accuracy if score else None,
-        }
-    return found
 
 
 def _finish(
-    job: Job, trainer: engine.Trainer, metrics: dict[str, object], seconds: float
+    job: Job, trainer: AnyTrainer, metrics: dict[str, object], seconds: float
 ) -> StageReport:
     """Writes the bundle, its card and the report."""
     step = metrics["step"]

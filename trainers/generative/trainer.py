@@ -15,10 +15,11 @@ from torch.optim import Optimizer
 from corpus.config import TrainConfig
 from corpus.records import TEST, TRAIN, VALIDATION
 from trainers import engine
+from trainers.data import ExampleIndex
 from trainers.generative.health import Health
 from trainers.generative.material import Pools, Store
 from trainers.models import settled
-from trainers.models.generative import LOSS, GenerativeModel, Metrics, Turn
+from trainers.models.generative import LOSS, NATS, GenerativeModel, Metrics, Turn
 
 _MOST_EXAMINED = 512  # pieces of material, of each split
 _MOST_PREPARED = 2048
@@ -117,6 +118,10 @@ class GenerativeTrainer:
         now.train_loss += weight * (metrics.get(LOSS, 0.0) - now.train_loss)
         return counts[0]
 
+    def take(self, index: ExampleIndex) -> Store:
+        """What the trainer wants of a split: its examples as material."""
+        return Store.of_index(index, self.model)
+
     def score(self, store: Store) -> Metrics:
         """Figures of the model as it is, on some of a split; empty where it has nothing."""
         if not len(store):
@@ -154,7 +159,7 @@ class GenerativeTrainer:
             score = self.score(splits[split])
             found |= {
                 f"num_{split}": len(splits[split]),
-                f"{split}_loss": score.pop(LOSS, None),
+                f"{split}_loss": score.pop(LOSS, score.get(NATS)),
                 f"{split}_accuracy": None,
             }
             figures[split] = {k: v for k, v in score.items() if math.isfinite(v)}

@@ -14,6 +14,7 @@ from trainers.judging.bootstrap import Estimate, Sample, difference
 from trainers.judging.music import Music, line_of, windows
 from trainers.judging.originality import Library, Originality, spread
 from trainers.judging.overlap import Overlap
+from trainers.judging.variety import Variety, variety
 
 MAX_WINDOWS = 400
 _MAX_REFERENCES = 400
@@ -41,6 +42,8 @@ class Judgement:
       overlaps: feature -> of samples and real music, and of two halves of real music.
       originality, bleu, real_bleu: None where something is missing; notes say what.
       notes: in sentences.
+      variety, real_variety: how far the windows of each differ among themselves.
+      own_figures: words -> split -> value, as the model's file states them.
       samples_hash: of the samples, as their report has it; empty for files of others.
     """
 
@@ -55,6 +58,9 @@ class Judgement:
     originality: Originality | None = None
     bleu: Bleu | None = None
     real_bleu: Bleu | None = None
+    variety: Variety | None = None
+    real_variety: Variety | None = None
+    own_figures: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     samples_hash: str = ""
 
@@ -137,6 +143,8 @@ def _judge_figures(
         found.notes.append(
             f"{short} of {len(samples)} samples have under {bars} bars: no figures of them"
         )
+    alike = min(len(ours), len(real) or len(ours))
+    found.variety, found.real_variety = variety(ours, alike), variety(real, alike)
     for name in figures.FIGURES:
         one, other = (_values(name, music, bars) for music in (ours, real))
         if one.num_values or other.num_values:

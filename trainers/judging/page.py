@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from corpus.records import SPLITS
 from trainers.judging import figures
 
 Plain = Mapping[str, Any]  # what stands in the JSON file
@@ -35,16 +36,23 @@ _FEATURES = {
 
 def page(found: Plain) -> str:
     """The page of an evaluation, which is as `evaluate` writes it to JSON."""
-    title = f"How good is {found['model']}?"
+    body = (
+        *_preface(found),
+        *(line for genre in found["genres"] for line in _genre(genre)),
+        *_confusions(found),
+    )
+    return document(f"How good is {found['model']}?", body)
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A page of judgements: a title, and HTML."""
     return "\n".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{_text(title)}</h1>",
-            *_preface(found),
-            *(line for genre in found["genres"] for line in _genre(genre)),
-            *_confusions(found),
+            f"<title>{text(title)}</title><style>{_STYLE}</style></head><body>",
+            f"<h1>{text(title)}</h1>",
+            *body,
             "</body></html>\n",
         )
     )
@@ -52,8 +60,8 @@ def page(found: Plain) -> str:
 
 def _preface(found: Plain) -> Iterator[str]:
     yield (
-        f"<p>{_text(found['judged'])} Real music is what was held out from training, as the "
-        f"encoding <code>{_text(found['encoding'])}</code> keeps it, and cut as short as the "
+        f"<p>{text(found['judged'])} Real music is what was held out from training, as the "
+        f"encoding <code>{text(found['encoding'])}</code> keeps it, and cut as short as the "
         'samples. <span class="ours">Samples</span> and <span class="real">real music</span> stand '
         "side by side, since no figure means anything by itself. Brackets and bars are 95 % "
         "intervals over pieces; where two of them lie far apart, chance does not explain it.</p>"
@@ -67,8 +75,9 @@ def _preface(found: Plain) -> Iterator[str]:
 
 
 def _genre(genre: Plain) -> Iterator[str]:
-    yield f"<section><h2>{_text(genre['genre'])}</h2>"
+    yield f"<section><h2>{text(genre['genre'])}</h2>"
     yield from _losses(genre["losses"])
+    yield from _own(genre["own_figures"])
     yield from _notes(genre["notes"])
     if genre["originality"]:
         yield from _originality(genre["originality"])
@@ -78,6 +87,8 @@ def _genre(genre: Plain) -> Iterator[str]:
         yield from _figures(genre)
     if genre["overlaps"]:
         yield from _overlaps(genre["overlaps"])
+    if genre["variety"]:
+        yield from _variety(genre)
     yield "</section>"
 
 
@@ -87,15 +98,41 @@ def _losses(losses: Plain) -> Iterator[str]:
             [split, f"{of['examples']:,}", _number(of["loss"]), _number(of["accuracy"])]
             for split, of in losses.items()
         ]
-        yield from _table(
+        yield from table(
             "How well it predicts, as its file says: nats per event, share that is right",
             ["split", "examples", "loss", "accuracy"],
             rows,
         )
 
 
+def _own(figures_by_words: Mapping[str, Plain]) -> Iterator[str]:
+    if figures_by_words:
+        rows = [
+            [text(words), *(_number(of.get(split)) for split in SPLITS)]
+            for words, of in figures_by_words.items()
+        ]
+        yield from table(
+            "What the model's file says of it beside, on examples of each split",
+            ["", *SPLITS],
+            rows,
+        )
+
+
+def _variety(genre: Plain) -> Iterator[str]:
+    rows = [
+        [words, f"{of['distinct_windows']:.3f}", f"{of['distinct_pitches']}", f"{of['windows']:,}"]
+        for words, of in (("samples", genre["variety"]), ("real music", genre["real_variety"]))
+        if of
+    ]
+    yield from table(
+        "How much the windows repeat each other: a model that has collapsed makes the same again",
+        ["", "share of different windows", "different pitches", "windows"],
+        rows,
+    )
+
+
 def _originality(found: Plain) -> Iterator[str]:
-    yield f"<h3>Originality</h3><p><b>{_text(found['verdict'])}</b>.</p>"
+    yield f"<h3>Originality</h3><p><b>{text(found['verdict'])}</b>.</p>"
     yield (
         f'<p class="soft">Excerpts of {found["words"]} notes against '
         f"{found['training_lines']:,} different lines of {found['training_pieces']:,} training "
@@ -109,10 +146,10 @@ def _originality(found: Plain) -> Iterator[str]:
         _pair_row(words, found[kind], found[f"real_{kind}"], found[f"more_{kind}"])
         for kind, words in names.items()
     ]
-    yield from _table("Share of an excerpt's notes that one training piece has", _PAIR_HEAD, rows)
+    yield from table("Share of an excerpt's notes that one training piece has", _PAIR_HEAD, rows)
     shown = [
         [
-            _text(one["name"]),
+            text(one["name"]),
             _common(one["run"]),
             _source(one["run"]),
             _common(one["subsequence"]),
@@ -121,7 +158,7 @@ def _originality(found: Plain) -> Iterator[str]:
         for one in found["samples"][:_MAX_SAMPLES]
     ]
     more = len(found["samples"]) - len(shown)
-    yield from _table(
+    yield from table(
         "The excerpt of each sample that copies longest" + (f"; {more} more in JSON" * (more > 0)),
         ["sample", "run", "piece next to it", "subsequence", "piece next to it"],
         shown,
@@ -136,7 +173,7 @@ def _common(common: Plain) -> str:
 
 
 def _source(common: Plain) -> str:
-    return f"{_text(common['piece'])}<br><small>{_text(common['place'])}</small>"
+    return f"{text(common['piece'])}<br><small>{text(common['place'])}</small>"
 
 
 def _bleu(genre: Plain) -> Iterator[str]:
@@ -153,7 +190,7 @@ def _bleu(genre: Plain) -> Iterator[str]:
                     f"{of['references']:,}",
                 ]
             )
-    yield from _table(
+    yield from table(
         "BLEU against half of the held-out pieces; real music is the other half",
         ["", "1 to 4 grams", "2 to 5 grams", *(f"p{n}" for n in range(1, 6)), "of", "against"],
         rows,
@@ -168,7 +205,7 @@ def _figures(genre: Plain) -> Iterator[str]:
         _pair_row(figures.FIGURES[name].words, of["samples"], of["real"], of["difference"])
         for name, of in genre["figures"].items()
     ]
-    yield from _table(
+    yield from table(
         f"Figures of {genre['sample_windows']} windows of samples and {genre['real_windows']} of "
         f"held-out music, {genre['num_bars']} bars each",
         _PAIR_HEAD,
@@ -177,16 +214,16 @@ def _figures(genre: Plain) -> Iterator[str]:
 
 
 def _pair_row(words: str, ours: Plain | None, real: Plain | None, more: Plain | None) -> list[str]:
-    return [_text(words), _estimate(ours), _estimate(real), _estimate(more), _bars(ours, real)]
+    return [text(words), _estimate(ours), _estimate(real), _estimate(more), _bars(ours, real)]
 
 
 def _overlaps(overlaps: Mapping[str, Sequence[Plain | None]]) -> Iterator[str]:
     rows = []
     for name, (ours, real) in overlaps.items():
         words = _FEATURES.get(name) or figures.FIGURES[name].words
-        rows.append([_text(words), *_overlap(ours), *_overlap(real)])
+        rows.append([text(words), *_overlap(ours), *_overlap(real)])
     head = ["", "overlap of samples", "divergence", "overlap of real halves", "divergence"]
-    yield from _table(
+    yield from table(
         "Distances to real music beside distances inside it: 1 and 0 nats where nothing tells "
         "them apart",
         head,
@@ -215,10 +252,10 @@ def _confusions(found: Plain) -> Iterator[str]:
             continue
         head = [f"{words} of", *of["genres"], "told right"]
         rows = [
-            [_text(name), *map(str, counts), f"{100 * of['right'][name]:.0f} %"]
+            [text(name), *map(str, counts), f"{100 * of['right'][name]:.0f} %"]
             for name, counts in of["rows"].items()
         ]
-        yield from _table(f"What windows of {words} are taken for", head, rows)
+        yield from table(f"What windows of {words} are taken for", head, rows)
         if of["accuracy"]:
             yield (
                 f"<p>Balanced accuracy {_estimate(of['accuracy'])}, by chance "
@@ -270,15 +307,15 @@ def _number(value: float | None) -> str:
 
 def _notes(notes: Sequence[str]) -> Iterator[str]:
     if notes:
-        yield "<ul>" + "".join(f"<li>{_text(note)}</li>" for note in notes) + "</ul>"
+        yield "<ul>" + "".join(f"<li>{text(note)}</li>" for note in notes) + "</ul>"
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """A table; cells are HTML, heads are text. Columns of one number are set to the right."""
     plain = [all(_is_number(row[at]) for row in rows) for at in range(len(head))]
     marks = [' class="n"' if is_plain else "" for is_plain in plain]
-    yield f'<div class="wide"><table><caption>{_text(caption)}</caption><tr>'
-    yield "".join(f"<th{mark}>{_text(h)}</th>" for h, mark in zip(head, marks, strict=True))
+    yield f'<div class="wide"><table><caption>{text(caption)}</caption><tr>'
+    yield "".join(f"<th{mark}>{text(h)}</th>" for h, mark in zip(head, marks, strict=True))
     for row in rows:
         cells = (f"<td{mark}>{cell}</td>" for cell, mark in zip(row, marks, strict=True))
         yield f"</tr><tr>{''.join(cells)}"
@@ -289,5 +326,6 @@ def _is_number(cell: str) -> bool:
     return cell.replace(",", "").replace(".", "").removesuffix(" %").isdigit() or cell == "-"
 
 
-def _text(text: object) -> str:
-    return html.escape(str(text))
+def text(content: object) -> str:
+    """Whatever strangers wrote, as text of a page."""
+    return html.escape(str(content))

@@ -239,6 +239,17 @@ def make_generator(model: str, feeding: Feeding, hparams: TypedHparams) -> Gener
     return entry.load()(feeding, hparams)
 
 
+def make_any(
+    model: str, feeding: Feeding, hparams: TypedHparams
+) -> SequenceModel | GenerativeModel:
+    """A model of either kind; raises ValueError as `make_model`."""
+    require_model(model)
+    if model in GENERATORS:
+        return make_generator(model, feeding, hparams)
+    assert isinstance(hparams, Hparams)
+    return make_model(model, feeding, hparams)
+
+
 def _misfit(model: str, feeding: Feeding) -> ValueError:
     own = MODEL_ENCODINGS.get(model, model)
     return ValueError(

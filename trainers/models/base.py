@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainers.features import PADDING, Features, Feeding
+from trainers.features import Features, Feeding
+from trainers.models.cross_entropy import cross_entropy
 
 State = Any  # nested tuples of tensors whose first or second axis is the batch
 
@@ -100,13 +101,14 @@ class Inputs(nn.Module):
                 F.one_hot(ids, size).to(features.vectors.dtype)
                 for ids, size in zip(columns, self.id_sizes, strict=True)
             ]
-        parts.append(features.vectors)
+        if features.vectors.shape[-1]:
+            parts.append(features.vectors)
         if self.genres is not None:
             genre = self.genres(features.genre)
             if features.ids.dim() == 3:
                 genre = genre.unsqueeze(1).expand(-1, features.ids.shape[1], -1)
             parts.append(genre)
-        return torch.cat(parts, -1)
+        return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
 
 
 def split_columns(logits: Tensor, class_sizes: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -123,15 +125,10 @@ def nats(logits: Tensor, labels: Tensor, class_sizes: tuple[int, ...]) -> Tensor
     """
     if len(set(class_sizes)) == 1:
         flat, wanted = logits.reshape(-1, class_sizes[0]), labels.reshape(-1)
-        return F.cross_entropy(flat.float(), wanted, ignore_index=PADDING, reduction="sum")
+        return cross_entropy(flat, wanted)
     total = logits.new_zeros((), dtype=torch.float32)
     for column, part in enumerate(split_columns(logits, class_sizes)):
-        total = total + F.cross_entropy(
-            part.flatten(0, -2).float(),
-            labels[..., column].flatten(),
-            ignore_index=PADDING,
-            reduction="sum",
-        )
+        total = total + cross_entropy(part.flatten(0, -2), labels[..., column].flatten())
     return total
 
 

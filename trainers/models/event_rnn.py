@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from trainers.features import Features, Feeding
 from trainers.hparams import CELL, Hparams
@@ -65,7 +66,7 @@ class EventRnn(SequenceModel):
                 new, after = layer(output), before
             output = self._leave(output, new)
             states.append(after)
-        return output @ self.logits_kernel + self.logits_bias, tuple(states)
+        return self._logits(output), tuple(states)
 
     def step(self, features: Features, state: State) -> tuple[Tensor, State]:
         """Logits of one step."""
@@ -79,7 +80,10 @@ class EventRnn(SequenceModel):
                 new, after = layer.step(output, before)
             output = self._leave(output, new)
             states.append(after)
-        return output @ self.logits_kernel + self.logits_bias, tuple(states)
+        return self._logits(output), tuple(states)
+
+    def _logits(self, output: Tensor) -> Tensor:
+        return F.linear(output, self.logits_kernel.T, self.logits_bias)
 
     def _leave(self, before: Tensor, output: Tensor) -> Tensor:
         """A layer's output as the next one gets it."""

@@ -28,6 +28,7 @@ Material = npt.NDArray[Any]
 Metrics = dict[str, float]
 
 LOSS = "loss"  # the metric that the best weights have the lowest of
+NATS = "nats_per_event"  # a likelihood, of a model that has one but is not judged by it
 
 
 @dataclass(frozen=True)

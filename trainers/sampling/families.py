@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from corpus.config import SampleConfig
 from corpus.encodings import ENCODINGS, TEXT_ENCODINGS, Encoding
+from trainers.models import GENERATORS
 
 _NOTES = ("primer_melody", "primer_midi", "key")
 _CHORDS = ("backing_chords", "steps_per_chord", "render_chords")
@@ -43,6 +44,9 @@ TEXTS = Family("texts", 1000, "bytes", ("primer_text",))
 _OTHERS = Family("other pieces", 512, "events", ("primer_pitches", *_NOTES))
 _MELODIC = ("basic_rnn", "mono_rnn", "lookback_rnn", "attention_rnn")
 _MANY = 6
+# What every model that makes pieces whole takes, and what only such models do.
+_ALL_TAKE = ("num_outputs", "num_steps", "qpm")
+WHOLE_ONLY = ("walk", "flips", "flip_all", "target_midi", "form", "drop")
 _LENGTHS = {"zeldic": 128, "chordwise": 256, "pianoroll": 256, "notewise": 1000}
 
 
@@ -83,6 +87,12 @@ def check(encoding: Encoding, settings: SampleConfig) -> None:
     Raises:
       ValueError: there is one; it names the models that take it. Or there are two primers.
     """
+    if foreign := [name for name in WHOLE_ONLY if name in _changed(settings)]:
+        takers = [model for model, entry in GENERATORS.items() if foreign[0] in entry.load().takes]
+        raise ValueError(
+            f"{foreign[0]} is of no use to a model that predicts events; it is for "
+            f"{', '.join(takers)}"
+        )
     own = set(family_of(encoding.name).takes)
     for name in _owned():
         if name not in own and getattr(settings, name) != getattr(SampleConfig(), name):
@@ -98,6 +108,27 @@ def check(encoding: Encoding, settings: SampleConfig) -> None:
             f"key={settings.key} moves primers that are written in C, and a score keeps its key; "
             "leave key or primer_midi out"
         )
+
+
+def check_whole(model: str, settings: SampleConfig) -> None:
+    """Refuses settings that a model which makes pieces whole has no use for.
+
+    Raises:
+      ValueError: there is one; it names those that the model takes.
+    """
+    takes = GENERATORS[model].load().takes
+    for name in _changed(settings):
+        if name not in takes and name not in _ALL_TAKE:
+            raise ValueError(
+                f"{name} is of no use to {model}; it takes {', '.join((*_ALL_TAKE, *takes))}"
+            )
+
+
+def _changed(settings: SampleConfig) -> list[str]:
+    """The names of settings that are not their defaults."""
+    usual = SampleConfig()
+    fields = dataclasses.fields(SampleConfig)
+    return [f.name for f in fields if getattr(settings, f.name) != getattr(usual, f.name)]
 
 
 def _owned() -> list[str]:

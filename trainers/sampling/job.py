@@ -16,16 +16,17 @@ from corpus.encodings import EncodedExample, Encoding, to_midi
 from corpus.records import StageReport
 from trainers import bundle
 from trainers.data import corpus_hash
-from trainers.loading import load_model
+from trainers.loading import Model, load_any
 from trainers.models.base import SequenceModel
-from trainers.sampling import page, sampler
+from trainers.models.generative import GenerativeModel
+from trainers.sampling import page, sampler, whole
 from trainers.sampling.beam import Search
 from trainers.sampling.decoding import Strategy
 from trainers.sampling.keys import parse_key
 from trainers.sampling.plans import make_plan
 from trainers.sweep import Variant
 
-Load = Callable[[str], tuple[SequenceModel, Encoding, bundle.BundleInfo]]
+Load = Callable[[str], tuple[Model, Encoding, bundle.BundleInfo]]
 
 PAGE = "sweep.html"
 _NO_NAME, _LONGEST_NAME = re.compile(r"[^A-Za-z0-9.]+"), 80
@@ -70,7 +71,7 @@ class Job:
         config: Config,
         target: Target,
         variants: Sequence[tuple[Variant, Config]] = (),
-        load: Load = load_model,
+        load: Load = load_any,
     ) -> None:
         """Takes the settings, those of the variants, and what loads a bundle."""
         self.config, self.target, self.variants, self._load = config, target, variants, load
@@ -165,6 +166,23 @@ class Job:
     def _samples(self, settings: SampleConfig) -> Iterator[Sample]:
         """The samples of one combination of settings."""
         model, encoding, info = self._load(self.target.path)
+        decode: Callable[[EncodedExample], Any]
+        if isinstance(model, GenerativeModel):
+            found, decode = whole.sample(model, encoding, info, settings, self._seed())
+        else:
+            found, decode = self._grown(model, encoding, info, settings)
+        for example in found:
+            text = cast(Any, encoding).text(example) if hasattr(encoding, "text") else None
+            yield _decoded(decode, example, text, is_music=info.feeding["encoding"] != "text")
+
+    def _grown(
+        self,
+        model: SequenceModel,
+        encoding: Encoding,
+        info: bundle.BundleInfo,
+        settings: SampleConfig,
+    ) -> tuple[Iterator[EncodedExample], Callable[[EncodedExample], Any]]:
+        """(samples of a model that predicts events, what decodes them)."""
         genres = info.genres
         genre = genres.index(self.target.genre) if len(genres) > 1 else 0
         plan = make_plan(encoding, info.examples_config(), settings, genre)
@@ -178,11 +196,7 @@ class Job:
             strategy=_strategy(settings),
             search=Search(settings.beam_size, settings.branch_factor, settings.steps_per_iteration),
         )
-        for example in found:
-            text = cast(Any, encoding).text(example) if hasattr(encoding, "text") else None
-            yield _decoded(
-                plan.sequence, example, text, is_music=info.feeding["encoding"] != "text"
-            )
+        return found, plan.sequence
 
     def _seed(self) -> int:
         """A seed of the genre's own, so that two genres do not share their draws."""

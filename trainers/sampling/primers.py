@@ -34,11 +34,11 @@ _WHOLE = {
 }  # fmt: skip
 
 
-def relaxed(examples: ExamplesConfig, kind: str) -> Encoding:
+def relaxed(config: ExamplesConfig, kind: str) -> Encoding:
     """The encoding of examples, as it takes a beginning."""
     extra = _WHOLE.get(kind, ("max_steps=0",))
-    settings = (*examples.settings, *extra)
-    return open_encoding(dataclasses.replace(examples, extraction="full", settings=settings))
+    settings = (*config.settings, *extra)
+    return open_encoding(dataclasses.replace(config, extraction="full", settings=settings))
 
 
 def read_primer(path: str) -> tuple[Piece, float]:
@@ -118,8 +118,8 @@ def as_one_instrument(piece: Piece) -> Piece:
     )
 
 
-def encoded(encoding: Encoding, piece: Piece) -> Events:
-    """The events of a beginning; of several examples those of the first.
+def examples(encoding: Encoding, piece: Piece) -> list[EncodedExample]:
+    """The examples of a beginning.
 
     Raises:
       ValueError: the encoding makes nothing of it.
@@ -128,7 +128,12 @@ def encoded(encoding: Encoding, piece: Piece) -> Events:
     if not found.examples:
         reasons = ", ".join(sorted(found.dropped)) or "nothing in it"
         raise ValueError(f"{encoding.name} makes nothing of the primer: {reasons}")
-    return found.examples[0].events
+    return found.examples
+
+
+def encoded(encoding: Encoding, piece: Piece) -> Events:
+    """The events of the first example of a beginning; raises ValueError as `examples`."""
+    return examples(encoding, piece)[0].events
 
 
 def melody_of(piece: Piece) -> list[int]:

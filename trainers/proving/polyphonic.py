@@ -23,8 +23,10 @@ from typing import cast
 
 import torch
 
-from corpus.config import TrainConfig
+from corpus import files
+from corpus.config import Config, TrainConfig
 from corpus.encodings import Encoding
+from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION
 from trainers import engine, piano_rolls
 from trainers.data import Feeder
@@ -137,7 +139,6 @@ BENCHMARKS = {
         (("RNN", 4.05), ("GRU", 3.46), ("LSTM", 3.29), ("TCN", 3.07)),
     ),
 }
-FILES = {name: each.file for name, each in BENCHMARKS.items()}
 
 
 def run(setting: Setting, path: str, seed: int) -> Result:
@@ -237,6 +238,21 @@ def benchmark(name: str, path: str, seeds: Sequence[int] = SEEDS) -> Iterator[st
     for model, loss in asked.published:
         yield _row(f"{model} (Bai et al. 2018)", "", "", f"{loss:.2f}")
     yield f"{seconds:.0f} CPU s in {time.monotonic() - started:.0f} s"
+
+
+def prove_jsb(data: str, config: Config) -> Iterator[str]:
+    """The benchmark on chorales; `data` is the file, by default DATA/benchmarks/<its name>."""
+    return benchmark("jsb", data or _usual("jsb", config))
+
+
+def prove_nottingham(data: str, config: Config) -> Iterator[str]:
+    """The benchmark on folk tunes; `data` as in `prove_jsb`."""
+    return benchmark("nottingham", data or _usual("nottingham", config))
+
+
+def _usual(name: str, config: Config) -> str:
+    path = Layout(config.data).benchmark(BENCHMARKS[name].file)
+    return path if files.exists(path) else ""
 
 
 def _result_row(label: str, seed: str, result: Result) -> str:

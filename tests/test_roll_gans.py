@@ -1,0 +1,452 @@
+"""Adversarial models of piano rolls: their losses, samples, forms, keys and trainings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from corpus.config import SampleConfig, TrainConfig
+from corpus.encodings import EncodedExample
+from corpus.encodings.pianoroll import PianorollEncoding
+from trainers import engine
+from trainers.features import Feeding
+from trainers.generative.material import Store
+from trainers.generative.trainer import GenerativeTrainer
+from trainers.models import (
+    GENERATORS,
+    make_generator,
+    roll_conditions,
+    roll_forms,
+    roll_music,
+)
+from trainers.models.dcrnn import Dcrnn
+from trainers.models.generative import Request
+from trainers.models.roll_critic import Critic, penalty
+from trainers.models.roll_forms import Part
+from trainers.models.roll_gan import CRITIC, GENERATOR, RollGan, descend
+from trainers.models.roll_wgan import RollWgan, binary
+
+torch.set_num_threads(1)
+MODELS = ("rnn_gan", "cnn_wgan", "dcrnn")
+CONDITIONED = ("cnn_wgan", "dcrnn")
+SMALL = "batch_size=4,length=16,num_keys=24,code_size=5"
+SIZES = {
+    "rnn_gan": ",rnn_layer_sizes=[12]",
+    "cnn_wgan": ",channels=[4],hidden=8,strips=4,generator_channels=32",
+    "dcrnn": ",channels=[4],hidden=8,strips=4,rnn_layer_sizes=[8,9]",
+}
+ENCODING = PianorollEncoding()
+C_MAJOR = roll_music.SCALES[0] / np.float32(7)
+
+
+def model_of(name: str, changes: str = "", encoding: PianorollEncoding = ENCODING) -> RollGan:
+    torch.manual_seed(0)
+    feeding = Feeding.of(encoding)
+    hparams = GENERATORS[name].hparams.changed(SMALL + SIZES[name]).changed(changes)
+    model = make_generator(name, feeding, hparams)
+    assert isinstance(model, RollGan)
+    return model
+
+
+def chords(count: int, num_steps: int = 32) -> list[np.ndarray[Any, Any]]:
+    """Rolls of two chords of four beats each, in different keys."""
+    rolls = []
+    for number in range(count):
+        roll = np.zeros((num_steps, 128), np.uint8)
+        for step in range(num_steps):
+            for key in (60, 64, 67) if step // 4 % 2 else (59, 62, 67):
+                roll[step, key + number % 5] = 1
+        rolls.append(roll)
+    return rolls
+
+
+def trainer_of(name: str, num_steps: int, changes: str = "") -> GenerativeTrainer:
+    config = TrainConfig(
+        model=name, num_steps=num_steps, eval_every=num_steps, checkpoint_every=2, patience=0,
+        device="cpu", precision="fp32",
+    )  # fmt: skip
+    return GenerativeTrainer(model_of(name, changes), config, engine.Machine.of(config), seed=3)
+
+
+def fit(trainer: GenerativeTrainer, rolls: list[np.ndarray[Any, Any]]) -> None:
+    trainer.fit(
+        Store.of(rolls), Store.of(rolls), on_step=lambda _: None, on_checkpoint=lambda: None
+    )
+
+
+def samples(model: RollGan, count: int = 2, seed: int = 1, **settings: Any) -> list[Any]:
+    model.eval()
+    config = dataclasses.replace(SampleConfig(), **settings)
+    found = model.generate(Request(count, config, ENCODING, seed))
+    return [example.events for example in found]
+
+
+def test_figures_by_hand() -> None:
+    one = np.zeros((4, 24), np.uint8)
+    one[:2, 0] = one[2:, 12] = one[:, 7] = 1
+    same = roll_music.figures([one, one])
+    assert same["density"] == pytest.approx(8 / 96)
+    assert same["class_entropy"] == pytest.approx(1.0)  # half of them class 0, half class 7
+    assert same["key_entropy"] == pytest.approx(1.5)
+    assert same["chord_entropy"] == pytest.approx(1.0)
+    assert same["changes"] == pytest.approx(1 / 3)
+    assert (same["distinct_keys"], same["distinct_rolls"], same["apart"]) == (3, 0.5, 0)
+    assert same["consonant"] == 1.0  # fifths and fourths
+    other = np.zeros_like(one)
+    other[:, 1] = other[:, 2] = 1
+    apart = roll_music.figures([one, other])
+    assert (apart["apart"], apart["distinct_rolls"]) == (1.0, 1.0)
+    assert apart["consonant"] == 0.5
+    assert roll_music.scale_figures([one, other], [one, one])["in_scale"] == pytest.approx(0.75)
+
+
+def test_notes_outside_the_range_are_moved_by_octaves() -> None:
+    roll = np.zeros((1, 128), np.uint8)
+    roll[0, [5, 30, 53, 54, 127]] = 1
+    (keys,) = np.nonzero(roll_music.folded(roll, 30, 24)[0])
+    assert keys.tolist() == [0, 11, 12, 13, 23]  # 54 is 30 + 24: an octave down; 5 is 35
+    assert {(key + 30) % 12 for key in keys.tolist()} == {5, 30 % 12, 53 % 12, 127 % 12}
+
+
+def test_the_range_of_keys_is_where_the_notes_are() -> None:
+    counts = np.zeros(128)
+    counts[40:88] = 1
+    lowest = roll_music.lowest_key(counts, 60, 6)
+    assert lowest <= 34
+    assert lowest + 60 >= 94
+    assert roll_music.lowest_key(counts[:50], 60, 6) == 0
+
+
+def test_windows_begin_on_beats() -> None:
+    roll = chords(1)[0][3:]  # beats are now at 1, 5, ...
+    assert list(roll_music.starts(roll, 16)) == [1, 5, 9, 13]
+    assert list(roll_music.starts(roll, 29)) == [0]
+
+
+class _Linear(torch.nn.Module):
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, rolls: Tensor, conditions: Tensor) -> Tensor:
+        return (rolls * self.weights).sum((1, 2))
+
+
+def test_the_penalty_is_that_of_the_formula() -> None:
+    torch.manual_seed(0)
+    weights, real, made = torch.randn(16, 24), torch.rand(3, 16, 24), torch.rand(3, 16, 24)
+    found = penalty(_Linear(weights), real, made, torch.zeros(3, 12))
+    torch.testing.assert_close(found, (weights.norm() - 1) ** 2)
+
+    def squares(rolls: Tensor, conditions: Tensor) -> Tensor:
+        return rolls.square().sum((1, 2))
+
+    found = penalty(squares, real, real, torch.zeros(3, 12))  # the gradient is 2 * real
+    torch.testing.assert_close(found, ((2 * real).flatten(1).norm(dim=1) - 1).square().mean())
+
+
+def test_the_penalty_reaches_the_critics_weights() -> None:
+    torch.manual_seed(0)
+    critic = Critic(16, 24, (4, 4), 8).double()
+    real, made = torch.rand(2, 3, 16, 24, dtype=torch.float64)
+    conditions = torch.rand(3, 12, dtype=torch.float64)
+    weight = critic.hidden.weight
+
+    def value() -> Tensor:
+        torch.manual_seed(5)
+        return penalty(critic, real, made, conditions)
+
+    (slope,) = torch.autograd.grad(value(), weight)
+    with torch.no_grad():
+        weight[1, 2] += 1e-5
+    after = float(value().detach())
+    with torch.no_grad():
+        weight[1, 2] -= 2e-5
+    before = float(value().detach())
+    assert float(slope[1, 2]) == pytest.approx((after - before) / 2e-5, rel=1e-3, abs=1e-7)
+
+
+def test_binary_is_hard_and_has_the_gradient_of_the_probability() -> None:
+    logits = torch.tensor([-2.0, -0.1, 0.1, 3.0], requires_grad=True)
+    shown = binary(logits)
+    assert shown.detach().round(decimals=6).tolist() == [0, 0, 1, 1]
+    (slope,) = torch.autograd.grad(shown.sum(), logits)
+    soft = logits.detach().sigmoid()
+    torch.testing.assert_close(slope, soft * (1 - soft))
+
+
+def test_losses_are_those_of_the_formulas() -> None:
+    torch.manual_seed(1)
+    real, conditions = (torch.rand(4, 16, 24) < 0.2).float(), torch.full((4, 12), 1 / 12)
+    for name in MODELS:
+        model = model_of(name)
+        torch.manual_seed(7)
+        made = model.made(conditions)
+        torch.manual_seed(7)
+        loss = model.generator_loss(conditions)
+        scores = model.scores(made, conditions)
+        wanted = -scores.sigmoid().log().mean() if name == "rnn_gan" else -scores.mean()
+        torch.testing.assert_close(loss, wanted)
+        assert model.scores(real, conditions).shape == (4,)
+
+
+def test_a_critics_update_widens_the_gap() -> None:
+    for name in MODELS:
+        model = model_of(name, "critic_learning_rate=0.003")
+        real, conditions = model._tensors(model._windows(chords(4), np.random.default_rng(0)))
+        optimizers = model.optimizers()
+        made = model.made(conditions).detach()
+        gaps = []
+        for _ in range(8):
+            gap = model.scores(real, conditions).mean() - model.scores(made, conditions).mean()
+            gaps.append(float(gap.detach()))
+            descend(optimizers[CRITIC], -gap)
+        assert gaps[-1] > gaps[0]
+        assert GENERATOR in optimizers
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_overfits_one_roll(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one roll in one key there is nothing else to make."""
+    monkeypatch.setattr(RollWgan, "is_conditioned", False)
+    rates = "learning_rate=0.005,critic_learning_rate=0.005,generator_steps=1"
+    trainer = trainer_of(name, 150, rates)
+    roll = chords(1)[0][:16]
+    fit(trainer, [roll])
+    model = trainer.model
+    assert isinstance(model, RollGan)
+    wanted = roll_music.folded(roll, int(model.lowest), 24)
+    score = trainer.score(Store.of([roll] * 8))
+    assert score["real_density"] == pytest.approx(wanted.mean())
+    made = np.stack(samples(model, 8))
+    lowest = int(model.lowest)
+    off = np.mean(made[:, :, lowest : lowest + 24] != wanted)
+    assert off < 0.5 * wanted.mean()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_saved_weights_make_the_same_music(name: str) -> None:
+    trainer = trainer_of(name, 2)
+    fit(trainer, chords(6))
+    model = trainer.model
+    assert isinstance(model, RollGan)
+    fresh = model_of(name)
+    fresh.load_state_dict(model.state_dict())
+    for one, other in zip(samples(model), samples(fresh), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert int(fresh.lowest) == int(model.lowest) > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_samples_repeat_by_seed_whatever_their_number(name: str) -> None:
+    model = model_of(name)
+    three = samples(model, 3)
+    assert [each.shape for each in three] == [(16, 128)] * 3
+    np.testing.assert_array_equal(three[0], samples(model, 1)[0])
+    np.testing.assert_array_equal(np.stack(three), np.stack(samples(model, 3)))
+    noise = torch.randn(2, 1, 5)
+    conditions = torch.full((1, 12), 1 / 12)
+    one, other = (model.logits([Part(each, 16)], conditions) for each in noise)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stopped_training_ends_as_one_that_was_not(name: str) -> None:
+    whole = trainer_of(name, 4)
+    fit(whole, chords(6))
+    kept: dict[str, Any] = {}
+    stopped = trainer_of(name, 4)
+
+    def keep() -> None:
+        kept["tensors"] = {n: v.clone() for n, v in stopped.tensors().items()}
+        kept["progress"] = dataclasses.asdict(stopped.progress)
+
+    rolls = Store.of(chords(6))
+    stopped.fit(rolls, rolls, on_step=lambda _: None, on_checkpoint=keep)
+    assert kept["progress"]["step"] == 2
+    again = trainer_of(name, 4)
+    again.load(kept["tensors"], kept["progress"])
+    fit(again, chords(6))
+    for key, value in whole.model.state_dict().items():
+        torch.testing.assert_close(again.model.state_dict()[key], value, rtol=0, atol=0)
+
+
+def test_the_running_mean_follows_and_plays() -> None:
+    trainer = trainer_of("dcrnn", 3, "decay=0.5")
+    model = trainer.model
+    assert isinstance(model, RollWgan)
+    rolls = Store.of(chords(6))
+    wanted = [mean.clone() for mean in model.mean_generator.parameters()]
+    news: list[list[Tensor]] = []
+    trainer.fit(
+        rolls, rolls, on_checkpoint=lambda: None,
+        on_step=lambda _: news.append([p.detach().clone() for p in model.generator.parameters()]),
+    )  # fmt: skip
+    for step, weights in enumerate(news):
+        share = min(0.5, (step + 1) / (step + 10))
+        wanted = [share * w + (1 - share) * new for w, new in zip(wanted, weights, strict=True)]
+    for mean, value in zip(model.mean_generator.parameters(), wanted, strict=True):
+        torch.testing.assert_close(mean, value)
+        assert not mean.requires_grad
+    assert model.eval().player is model.mean_generator
+    assert model.train().player is model.generator
+
+
+def test_forms() -> None:
+    assert roll_forms.lengths("", 50) == [("A", 50)]
+    assert roll_forms.lengths("abcab", 82) == [
+        ("A", 16),
+        ("B", 16),
+        ("C", 16),
+        ("A", 16),
+        ("B", 18),
+    ]
+    shape = roll_forms.lengths("ABA", 48)
+    a, b, again = roll_forms.parts(shape, 5, np.random.default_rng(0))
+    assert torch.equal(a.noise, again.noise)
+    assert not torch.equal(a.noise, b.noise)
+    (alone,) = roll_forms.parts(roll_forms.lengths("", 16), 5, np.random.default_rng(0))
+    assert torch.equal(a.noise, alone.noise)
+    glide = roll_forms.gliding(40, 16, 5, np.random.default_rng(0))
+    assert [part.num_steps for part in glide] == [16, 16, 8]
+    torch.testing.assert_close(glide[1].noise, (glide[0].noise + glide[2].noise) / 2)
+
+
+def test_equal_letters_make_equal_windows() -> None:
+    (events,) = samples(model_of("cnn_wgan"), 1, form="ABCAB", num_steps=80)
+    a, b, c, again, last = np.split(events, 5)
+    np.testing.assert_array_equal(a, again)
+    np.testing.assert_array_equal(b, last)
+    assert (a != b).any()
+    assert (b != c).any()
+    (alone,) = samples(model_of("cnn_wgan"), 1)
+    np.testing.assert_array_equal(alone, a)
+
+
+def test_the_recurrent_generator_goes_on() -> None:
+    """A longer piece begins as the short one; a form's noise is heard where its part begins."""
+    model = model_of("dcrnn").eval()
+    assert isinstance(model, Dcrnn)
+    noise, conditions = torch.randn(2, 1, 5), torch.full((1, 12), 1 / 12)
+    short = model.logits([Part(noise[0], 16)], conditions)
+    long = model.logits([Part(noise[0], 80)], conditions)
+    changed = model.logits([Part(noise[0], 16), Part(noise[1], 16)], conditions)
+    torch.testing.assert_close(long[:, :16], short)
+    torch.testing.assert_close(changed[:, :16], short)
+    assert not torch.allclose(long[:, 16:32], changed[:, 16:])
+    assert [len(events) for events in samples(model, 1, form="ABCAB")] == [80]
+    assert [len(events) for events in samples(model, 1, num_steps=37)] == [37]
+
+
+def test_each_beat_has_one_structure() -> None:
+    model = model_of("dcrnn", "repeats=3").eval()
+    assert isinstance(model, Dcrnn)
+    lengths: list[int] = []
+    model.mean_generator.rnn_a.register_forward_hook(  # type: ignore[union-attr]
+        lambda _, given, __: lengths.append(given[0].shape[1])
+    )
+    assert model.logits([Part(torch.randn(1, 5), 16)], torch.zeros(1, 12)).shape == (1, 16, 24)
+    assert lengths == [6]  # 18 steps, of which 16 are kept
+
+
+def test_strips_play_the_same_octave_everywhere() -> None:
+    strips = model_of("dcrnn").generator.strips
+    assert isinstance(strips, torch.nn.Module)
+    with torch.no_grad():
+        octaves = strips.octaves
+        assert isinstance(octaves, torch.nn.Linear)
+        octaves.weight[4:] = octaves.weight[:4]
+        octaves.bias[4:] = octaves.bias[:4]
+        logits = strips(torch.randn(2, 3, 9), torch.rand(2, 12))
+    torch.testing.assert_close(logits[..., :12], logits[..., 12:])
+
+
+def test_conditions() -> None:
+    drawn = np.roll(np.array([4, 0, 1, 0, 2, 1, 0, 4, 0, 1, 1, 1], np.float32) / 15, 3)
+    settings = SampleConfig()
+    np.testing.assert_array_equal(roll_conditions.asked(settings, drawn, 30), drawn)
+    in_d = roll_conditions.asked(dataclasses.replace(settings, key="D"), drawn, 0)
+    np.testing.assert_allclose(in_d.sum(), 1, rtol=1e-6)
+    assert in_d.argmax() in (2, 9)  # the tonic or the fifth of D
+    assert not in_d[[0, 3, 5, 8, 10]].any()
+    from_30 = roll_conditions.asked(dataclasses.replace(settings, key="b"), drawn, 30)
+    np.testing.assert_allclose(np.roll(from_30, 30), in_d)  # B minor has D major's notes
+    weights = (2.0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1)
+    told = roll_conditions.asked(
+        dataclasses.replace(settings, pitch_class_histogram=weights), drawn, 31
+    )
+    np.testing.assert_allclose(told[5], 0.25)  # class 5 of keys from 31 on is that of C, 36
+
+
+def test_pitch_classes_are_those_of_the_encodings_lowest_key() -> None:
+    assert roll_conditions.first_pitch(ENCODING, 128) == 0
+    cropped = PianorollEncoding(min_pitch=21, max_pitch=108)
+    assert roll_conditions.first_pitch(cropped, 88) == 21
+
+
+def test_rolls_are_learnt_in_all_keys_with_their_histograms() -> None:
+    model = model_of("dcrnn")
+    model.prepare(chords(5))
+    rng = np.random.default_rng(0)
+    rolls, conditions = model._tensors(model._windows(chords(1) * 200, rng))
+    assert len({roll.argmax() for roll in conditions.numpy()}) == 12
+    np.testing.assert_allclose(conditions.sum(1), 1, rtol=1e-6)
+    by_class = rolls.sum(1).reshape(200, 2, 12).sum(1)
+    torch.testing.assert_close(conditions, by_class / by_class.sum(1, keepdim=True))
+    unconditioned = model_of("rnn_gan")
+    kept = unconditioned._windows(chords(1) * 9, rng)
+    assert len({roll_music.histogram(roll).tobytes() for roll in kept}) == 1
+
+
+def test_figures_are_all_explained() -> None:
+    for name in MODELS:
+        model = model_of(name).eval()
+        model.prepare(chords(6))
+        found = model.examine(chords(6), np.random.default_rng(0))
+        ours = {figure for figure in found if not figure.startswith("real_")}
+        assert ours == set(model.figures)
+        assert found["real_in_scale"] == 1.0
+        assert all(np.isfinite(value) for value in found.values())
+
+
+def test_what_is_no_material() -> None:
+    model = model_of("dcrnn")
+    silent = np.zeros((32, 128), np.int64)
+    assert model.material(EncodedExample(silent)) is None
+    assert model.material(EncodedExample(chords(1)[0][:15].astype(np.int64))) is None
+    kept = model.material(EncodedExample(chords(1)[0].astype(np.int64)))
+    assert kept is not None
+    assert kept.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"form": "AB2"}, "AB2"),
+        ({"form": "ABCAB", "num_steps": 16}, "16 steps are too few"),
+        ({"key": "H"}, "'H' is no key"),
+        ({"key": "C", "pitch_class_histogram": (1.0,) * 12}, "give one of them"),
+        ({"pitch_class_histogram": (1.0, 2.0)}, r"\[1.0, 2.0\]"),
+        ({"pitch_class_histogram": (-1.0,) * 12}, "twelve weights"),
+    ],
+)
+def test_settings_that_do_not_fit(settings: dict[str, Any], words: str) -> None:
+    for name in CONDITIONED:
+        with pytest.raises(ValueError, match=words):
+            samples(model_of(name), 1, **settings)
+
+
+def test_hyperparameters_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="not 30 and 16"):
+        model_of("dcrnn", "num_keys=30")
+    with pytest.raises(ValueError, match="not 24 and 40"):
+        model_of("cnn_wgan", "length=40")
+    with pytest.raises(ValueError, match=r"RNNa and RNNb, not \(8,\)"):
+        model_of("dcrnn", "rnn_layer_sizes=[8]")
+    with pytest.raises(ValueError, match="between 1 and 100, not 0"):
+        model_of("rnn_gan", "critic_steps=0")
