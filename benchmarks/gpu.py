@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks.training import LARGE, Size, Work, attention_step, sampling_steps, training_step
+from benchmarks.peers import Work
+from benchmarks.training import LARGE, Size, attention_step, sampling_steps, training_step
 
 _BATCHES = (64, 256, 1024)
 _ROUNDS = 5

@@ -1,7 +1,8 @@
 """`make bench-train`: training and sampling against what PyTorch's users write, in one run.
 
 One core; seconds are the processor's own, so that other work on the machine counts little. Each
-rate is the best of some rounds, in which ours and the peers take turns. At the end two commands
+rate is the best of some rounds, in which ours and the peers take turns; the loops of others train
+in processes of their own, as those who write them run them. At the end two commands
 run as a user runs them. Only Magenta's seconds are not measured here, but were once, with its own
 trainer and generator.
 """
@@ -9,9 +10,9 @@ trainer and generator.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import training_commands
+from benchmarks.peers import Round, Work, elsewhere, round_of
 from corpus.config import TrainConfig
 from trainers import engine, memory
 from trainers.features import Batch, Features, Feeding
@@ -29,11 +31,10 @@ from trainers.models.base import SequenceModel
 from trainers.models.parallel_attention import ParallelAttentionLstm
 from trainers.sampling import fast_steps
 
-Work = Callable[[], object]
-
 _MODEL = "performance_with_dynamics"
 _CLASSES = 388
 _BATCH = 64
+_PLAIN = "plain one-hot fp32 nn.LSTM"
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,15 @@ class Size:
 SMALL, LARGE = Size(2, 64, 128), Size(3, 512, 64)
 
 
-def best_seconds(works: Mapping[str, Work], rounds: int, least: float) -> dict[str, float]:
+def best_seconds(
+    works: Mapping[str, Work], rounds: int, least: float, peers: Mapping[str, Round] | None = None
+) -> dict[str, float]:
     """Processor seconds of each, the best of some rounds in turn, `least` seconds a round."""
-    best = dict.fromkeys(works, float("inf"))
-    for work in works.values():
-        work()
+    measured = {name: round_of(work) for name, work in works.items()} | dict(peers or {})
+    best = dict.fromkeys(measured, float("inf"))
     for _ in range(rounds):
-        for name, work in works.items():
-            count, started = 0, time.process_time()
-            while not count or time.process_time() - started < least:
-                work()
-                count += 1
-            best[name] = min(best[name], (time.process_time() - started) / count)
+        for name, seconds in measured.items():
+            best[name] = min(best[name], seconds(least))
     return best
 
 
@@ -155,20 +153,18 @@ def print_training(sizes: Sequence[Size], rounds: int, least: float) -> None:
     has_keras = importlib.util.find_spec("keras") is not None
     for size in sizes:
         product, flops = _matrix_product()
-        works: dict[str, Work] = {
-            "ours": training_step(size),
-            "plain one-hot fp32 nn.LSTM": _plain_step(size),
-            "bf16 product": product,
-        }
-        if has_keras:
-            works["Keras, embedded, fp32"] = _keras_step(size)
-        found = best_seconds(works, rounds, least)
+        works = {"ours": training_step(size), "bf16 product": product}
+        with contextlib.ExitStack() as stack:
+            peers = {_PLAIN: stack.enter_context(elsewhere(_plain_step, size))}
+            if has_keras:
+                peers["Keras, embedded, fp32"] = stack.enter_context(elsewhere(_keras_step, size))
+            found = best_seconds(works, rounds, least, peers)
         limit = flops / found.pop("bf16 product")
         tokens = _BATCH * size.num_steps
         for name, seconds in found.items():
             share = tokens * size.flops / seconds / limit
             shown = f"{share:15.0%}" if name == "ours" else ""
-            ratio = found["plain one-hot fp32 nn.LSTM"] / seconds
+            ratio = found[_PLAIN] / seconds
             print(f"{size!s} {name:27} {tokens / seconds:9,.0f} {ratio:8.2f} {shown:>16}")
         print(f"{'':8}bf16 product {limit / 1e9:,.0f} GFLOP/s", flush=True)
     if not has_keras:
