@@ -16,6 +16,7 @@ from viz.drawing import Bar, bars, curves
 from viz.facts import Facts
 from viz.page import table, text
 
+_ALL_MODELS = "models.html"  # which `make evaluate` writes
 _LINES = {"train_loss": "train", "validation_loss": "validation"}
 
 
@@ -102,7 +103,8 @@ def models(facts: Facts) -> Iterator[str]:
     yield (
         '<p>Loss in nats per event: <span class="key train"></span>training, '
         '<span class="key validation"></span>validation (dashed), at every '
-        "evaluation; the TensorBoard logs beside each model have more.</p>"
+        "evaluation; the TensorBoard logs beside each model have more. A model that makes pieces "
+        "whole has a loss of its own, and an adversarial one no held-out loss.</p>"
     )
     for model, jobs in found.items():
         yield f"<h3>{text(model)}</h3>"
@@ -204,6 +206,8 @@ def evaluation(facts: Facts) -> Iterator[str]:
     found = evaluations(facts)
     if not found:
         yield '<p class="missing">Nothing was judged yet: run <code>make evaluate</code>.</p>'
+    if files.exists(files.join(facts.place.reports, _ALL_MODELS)):
+        yield f'<p><a href="{_address(_ALL_MODELS)}">All models beside each other</a></p>'
     for model, told in found.items():
         yield f"<h3>{text(model)}</h3>"
         head = ["genre", "samples", "test loss", "figures that differ from real music", "of"]
