@@ -3,7 +3,7 @@
 Source: the project report "Deep Symphony", which puts a convolutional critic and the improved
 Wasserstein loss in the place of its recurrent pair; see `roll_wgan`. What its generator was before
 the DCRNN is not told. Here deconvolutions double the steps four times and strips of an octave make
-the keys.
+the keys, of the maps that have a step for a beat, repeated, and of those of single steps.
 
 A longer piece is several windows. Without a form their noise goes from one vector to another in
 equal strides; in a form a part's window begins again until the part is over.
@@ -24,11 +24,12 @@ from torch import Tensor, nn
 from trainers.features import Feeding
 from trainers.models import roll_forms
 from trainers.models.roll_forms import Part
-from trainers.models.roll_music import OCTAVE
+from trainers.models.roll_music import BEAT, OCTAVE
 from trainers.models.roll_wgan import RollWgan, Strips, WganHparams, centered
 
 _KERNEL, _STRIDE = 4, 2
 _NUM_DOUBLINGS = 4
+_BEATS_AT = _NUM_DOUBLINGS - 2  # which maps have a step for each beat of 4
 _FEWEST = 8  # of the first layer's maps, the last has one
 
 
@@ -61,15 +62,15 @@ class CnnWgan(RollWgan):
         found = []
         for part in parts:
             window = self.player(part.noise, conditions)
-            times = -(-part.num_steps // self.rolls.length)
+            times = -(-part.num_steps // self.hparams.length)
             found.append(window.repeat(1, times, 1)[:, : part.num_steps])
         return torch.cat(found, 1)
 
     def parts(self, form: str, num_steps: int, rng: np.random.Generator) -> list[Part]:
         """Of one sample; noise that goes on where there is no form."""
-        if form or num_steps <= self.rolls.length:
+        if form or num_steps <= self.hparams.length:
             return super().parts(form, num_steps, rng)
-        return roll_forms.gliding(num_steps, self.rolls.length, self.rolls.code_size, rng)
+        return roll_forms.gliding(num_steps, self.hparams.length, self.hparams.code_size, rng)
 
 
 class Painter(nn.Module):
@@ -85,14 +86,17 @@ class Painter(nn.Module):
             nn.ConvTranspose1d(before, after, _KERNEL, _STRIDE, padding=1)
             for before, after in itertools.pairwise(sizes)
         )
-        self.norm = nn.LayerNorm(sizes[-1])
-        self.strips = Strips(sizes[-1], hparams)
+        size = sizes[_BEATS_AT] + sizes[-1]
+        self.norm = nn.LayerNorm(size)
+        self.strips = Strips(size, hparams)
 
     def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
         """One window."""
         entered = self.enter(torch.cat([noise, centered(conditions)], 1))
-        felt = entered.view(-1, *self._first)
+        maps = [F.relu(entered.view(-1, *self._first))]
         for layer in self.layers:
-            felt = layer(F.relu(felt))
-        logits: Tensor = self.strips(self.norm(felt.transpose(1, 2)), conditions)
+            maps.append(F.relu(layer(maps[-1])))
+        lasting = maps[_BEATS_AT].repeat_interleave(BEAT, 2)
+        heard = self.norm(torch.cat([lasting, maps[-1]], 1).transpose(1, 2))
+        logits: Tensor = self.strips(heard, conditions)
         return logits

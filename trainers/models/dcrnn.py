@@ -18,7 +18,7 @@ Decided here, beside what `roll_wgan` says:
 - The strips are told what RNNa said beside what RNNb says, so that what lasts for a beat need not
   go through both.
 - A step of RNNa is a beat of 4 steps, and each network is updated once a step: with two updates
-  of the generator for one of the critic all samples were alike after 100 steps.
+  of the generator for one of the critic, samples soon became much alike.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class RnnGanHparams(RollHparams):
     """Hyperparameters of the RNN-GAN, beside those that all models of rolls share.
 
     Setting of the source, for a GPU: `length=96,num_keys=132,code_size=200,
-    rnn_layer_sizes=[512,512]`.
+    critic_learning_rate=0.0005,rnn_layer_sizes=[512,512]`, 1,000 steps.
 
     Attributes:
       rnn_layer_sizes: units of each layer, of the generator and of the critic.
@@ -42,7 +42,7 @@ class RnnGanHparams(RollHparams):
     limits: ClassVar = RollHparams.limits | {"rnn_layer_sizes": (1, 4096)}
 
     learning_rate: float = 0.0005
-    critic_learning_rate: float = 0.0005
+    critic_learning_rate: float = 0.01
     generator_steps: int = 2
     rnn_layer_sizes: tuple[int, ...] = (96, 96)
 
@@ -60,7 +60,7 @@ class RnnGan(RollGan):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for the generator, plain gradients for the critic."""
-        critic = SGD(self.critic.parameters(), self.rolls.critic_learning_rate)
+        critic = SGD(self.critic.parameters(), self.hparams.critic_learning_rate)
         return super().optimizers() | {CRITIC: critic}
 
     def logits(self, parts: Sequence[Part], conditions: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class RollGan(GenerativeModel):
                 f"num_keys is whole octaves, as 60, and length a multiple of {_MULTIPLE}; "
                 f"not {hparams.num_keys} and {hparams.length}"
             )
-        self.rolls, self.all_keys = hparams, len(feeding.class_sizes)
+        self.hparams, self.all_keys = hparams, len(feeding.class_sizes)
         self.register_buffer("lowest", torch.zeros((), dtype=torch.int64))
         self.register_buffer("histograms", torch.full((_NUM_HISTOGRAMS, OCTAVE), 1 / OCTAVE))
 
@@ -142,19 +142,19 @@ class RollGan(GenerativeModel):
 
     def made(self, conditions: Tensor) -> Tensor:
         """New rolls [batch, length, num_keys] as shown, from the noise of torch's generator."""
-        noise = torch.randn(len(conditions), self.rolls.code_size, device=conditions.device)
-        return self.shown(self.logits([Part(noise, self.rolls.length)], conditions))
+        noise = torch.randn(len(conditions), self.hparams.code_size, device=conditions.device)
+        return self.shown(self.logits([Part(noise, self.hparams.length)], conditions))
 
     def material(self, example: EncodedExample) -> Material | None:
         """The roll, uint8; None where it is too short, or silent."""
-        is_useful = len(example.events) >= self.rolls.length and example.events.any()
+        is_useful = len(example.events) >= self.hparams.length and example.events.any()
         return example.events.astype(np.uint8) if is_useful else None
 
     def prepare(self, material: Sequence[Material]) -> None:
         """Finds the range of keys, and keeps some histograms."""
         counts = np.sum([roll.sum(0, dtype=np.int64) for roll in material], 0)
         spread = OCTAVE // 2 if self.is_conditioned else 0
-        lowest = roll_music.lowest_key(counts, self.rolls.num_keys, spread)
+        lowest = roll_music.lowest_key(counts, self.hparams.num_keys, spread)
         which = np.arange(_NUM_HISTOGRAMS) * len(material) // _NUM_HISTOGRAMS
         kept = np.stack([roll_music.histogram(material[at]) for at in which.tolist()])
         self.lowest.fill_(lowest)
@@ -162,27 +162,27 @@ class RollGan(GenerativeModel):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for each network."""
-        betas = (self.rolls.beta1, self.rolls.beta2)
+        betas = (self.hparams.beta1, self.hparams.beta2)
         return {
-            GENERATOR: Adam(self.generator.parameters(), self.rolls.learning_rate, betas),
-            CRITIC: Adam(self.critic.parameters(), self.rolls.critic_learning_rate, betas),
+            GENERATOR: Adam(self.generator.parameters(), self.hparams.learning_rate, betas),
+            CRITIC: Adam(self.critic.parameters(), self.hparams.critic_learning_rate, betas),
         }
 
     def update(self, turn: Turn) -> Metrics:
         """Updates of the critic, then of the generator, in full precision."""
         metrics: Metrics = {}
-        for _ in range(self.rolls.critic_steps):
+        for _ in range(self.hparams.critic_steps):
             real, conditions = self._batch(turn)
             metrics = self.train_critic(real, conditions, turn)
-        for _ in range(self.rolls.generator_steps):
+        for _ in range(self.hparams.generator_steps):
             loss = self.generator_loss(conditions)
-            gradient = descend(turn.optimizers[GENERATOR], loss, self.rolls.clip_norm)
+            gradient = descend(turn.optimizers[GENERATOR], loss, self.hparams.clip_norm)
             metrics |= {"generator_loss": float(loss.detach()), "gradient": gradient}
         return metrics
 
     def _batch(self, turn: Turn) -> tuple[Tensor, Tensor]:
         """Real rolls [batch, length, num_keys], and their histograms [batch, 12]."""
-        return self._tensors(self._windows(turn.draw(self.rolls.batch_size), turn.rng))
+        return self._tensors(self._windows(turn.draw(self.hparams.batch_size), turn.rng))
 
     def _tensors(self, rolls: Sequence[Roll]) -> tuple[Tensor, Tensor]:
         histograms = np.stack([roll_music.histogram(roll) for roll in rolls])
@@ -193,23 +193,23 @@ class RollGan(GenerativeModel):
         """`length` steps of each roll, from a beat on, in a key of its own if conditioned."""
         found = []
         for roll in rolls:
-            starts = roll_music.starts(roll, self.rolls.length)
+            starts = roll_music.starts(roll, self.hparams.length)
             first = starts[int(rng.integers(len(starts)))]
             up = int(rng.integers(OCTAVE)) - OCTAVE // 2 if self.is_conditioned else 0
-            window = roll[first : first + self.rolls.length]
-            found.append(roll_music.folded(window, int(self.lowest), self.rolls.num_keys, up))
+            window = roll[first : first + self.hparams.length]
+            found.append(roll_music.folded(window, int(self.lowest), self.hparams.num_keys, up))
         return found
 
     def examine(self, material: Sequence[Material], rng: np.random.Generator) -> Metrics:
         """Figures of rolls that are made for the histograms of held-out ones, and of those."""
         real = self._windows(material[:_MOST_EXAMINED], rng)
-        noise = rng.standard_normal((len(real), self.rolls.code_size), np.float32)
+        noise = rng.standard_normal((len(real), self.hparams.code_size), np.float32)
         made: list[Roll] = []
         gaps: list[float] = []
-        for first in range(0, len(real), self.rolls.batch_size):
-            some = slice(first, first + self.rolls.batch_size)
+        for first in range(0, len(real), self.hparams.batch_size):
+            some = slice(first, first + self.hparams.batch_size)
             rolls, conditions = self._tensors(real[some])
-            part = Part(torch.from_numpy(noise[some]).to(rolls.device), self.rolls.length)
+            part = Part(torch.from_numpy(noise[some]).to(rolls.device), self.hparams.length)
             logits = self.logits([part], conditions)
             gap = self.scores(rolls, conditions) - self.scores(self.shown(logits), conditions)
             made += list((logits > 0).cpu().numpy().astype(np.uint8))
@@ -226,7 +226,7 @@ class RollGan(GenerativeModel):
         """Rolls of any length, one after the other; what one becomes depends on its row only."""
         form, num_steps = request.settings.form.strip(), request.settings.num_steps
         if not num_steps:
-            num_steps = self.rolls.length * max(len(form), 1)
+            num_steps = self.hparams.length * max(len(form), 1)
         roll_forms.lengths(form, num_steps)
         first = roll_conditions.first_pitch(request.encoding, self.all_keys)
         found = []
@@ -240,16 +240,16 @@ class RollGan(GenerativeModel):
     def parts(self, form: str, num_steps: int, rng: np.random.Generator) -> list[Part]:
         """The noise of one sample."""
         shape = roll_forms.lengths(form, num_steps)
-        return roll_forms.parts(shape, self.rolls.code_size, rng)
+        return roll_forms.parts(shape, self.hparams.code_size, rng)
 
     @torch.no_grad()
     def _sample(self, parts: Sequence[Part], condition: Floats) -> EncodedExample:
         device = self.lowest.device
         there = [Part(part.noise.to(device), part.num_steps) for part in parts]
         logits = self.logits(there, torch.from_numpy(condition)[None].to(device))
-        events = np.zeros((logits.shape[1], self.all_keys + self.rolls.num_keys), np.int64)
+        events = np.zeros((logits.shape[1], self.all_keys + self.hparams.num_keys), np.int64)
         lowest = int(self.lowest)
-        events[:, lowest : lowest + self.rolls.num_keys] = (logits[0] > 0).cpu().numpy()
+        events[:, lowest : lowest + self.hparams.num_keys] = (logits[0] > 0).cpu().numpy()
         return EncodedExample(events[:, : self.all_keys])
 
 

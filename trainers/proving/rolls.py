@@ -191,7 +191,7 @@ def run(job: Job, rolls: Rolls) -> Result:
     figures = trainer.score(stores[TEST])
     model.eval()
     ask = functools.partial(_sampled, model, job.seed)
-    first, long, length = ask(), ask(num_steps=_LONG), model.rolls.length
+    first, long, length = ask(), ask(num_steps=_LONG), model.hparams.length
     parts = np.split(ask(form=_FORM, num_steps=_LONG), len(_FORM), 1)
     return Result(
         figures=figures,
