@@ -34,7 +34,7 @@ from trainers.models.roll_wgan import RollWgan, binary
 torch.set_num_threads(1)
 MODELS = ("rnn_gan", "cnn_wgan", "dcrnn")
 CONDITIONED = ("cnn_wgan", "dcrnn")
-SMALL = "batch_size=4,length=16,num_keys=24,code_size=5"
+SMALL = "batch_size=4,length=16,num_keys=24,code_size=5,head_start=0"
 SIZES = {
     "rnn_gan": ",rnn_layer_sizes=[12]",
     "cnn_wgan": ",channels=[4],hidden=8,strips=4,generator_channels=64",
@@ -299,6 +299,24 @@ def test_a_stopped_training_ends_as_one_that_was_not(name: str) -> None:
     fit(again, chords(6))
     for key, value in whole.model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[key], value, rtol=0, atol=0)
+
+
+def test_the_critic_has_a_head_start() -> None:
+    for name in MODELS:
+        trainer = trainer_of(name, 3, "head_start=2")
+        model = trainer.model
+        assert isinstance(model, RollGan)
+        (weight, *_), (critic, *_) = model.generator.parameters(), model.critic.parameters()
+        seen: list[tuple[Tensor, Tensor]] = [(weight.detach().clone(), critic.detach().clone())]
+        rolls = Store.of(chords(6))
+        trainer.fit(
+            rolls, rolls, on_checkpoint=lambda: None,
+            on_step=lambda _, to=seen, of=(weight, critic): to.append(  # type: ignore[misc]
+                (of[0].detach().clone(), of[1].detach().clone())
+            ),
+        )  # fmt: skip
+        assert [torch.equal(one[0], seen[0][0]) for one in seen] == [True, True, True, False]
+        assert not torch.equal(seen[1][1], seen[0][1])
 
 
 def test_the_running_mean_follows_and_plays() -> None:

@@ -3,8 +3,8 @@
 Source: the project report "Deep Symphony" ("a song consisting of only one single chord") and
 Shaofanl/DeepSymphony (`legacy/v1/model_Grnn_Drnn.py`): the noise is fed at the first step and
 zeros after it, two LSTMs of 512 units and one of the keys make probabilities, two of 512 judge
-them, the loss is that of the first GANs, the critic learns in one step of three, by plain gradients
-where the generator has Adam, and windows have 96 steps.
+them, the loss is that of the first GANs, windows have 96 steps. After ten steps of its own the
+critic learns in one of three, by plain gradients; the generator has Adam.
 
 Nothing is done here to save it: it stands beside the models with a convolutional critic, with
 figures that show what it lost. It knows no scale, so rolls stay in their keys.
@@ -44,6 +44,7 @@ class RnnGanHparams(RollHparams):
     learning_rate: float = 0.0005
     critic_learning_rate: float = 0.01
     generator_steps: int = 2
+    head_start: int = 10
     rnn_layer_sizes: tuple[int, ...] = (96, 96)
 
 

@@ -44,6 +44,7 @@ class RollHparams(TypedHparams):
       num_keys: that a model has, whole octaves; notes outside are moved into them by octaves.
       code_size: numbers of a noise vector.
       critic_steps, generator_steps: updates of each network in a training step.
+      head_start: training steps in which the critic alone learns.
       clip_norm: gradients of the generator that are longer are shortened.
     """
 
@@ -58,6 +59,7 @@ class RollHparams(TypedHparams):
         "code_size": (1, 4096),
         "critic_steps": (1, 100),
         "generator_steps": (1, 100),
+        "head_start": (0, 1_000_000),
         "clip_norm": (1e-6, 1e6),
     }
 
@@ -71,6 +73,7 @@ class RollHparams(TypedHparams):
     code_size: int = 64
     critic_steps: int = 1
     generator_steps: int = 1
+    head_start: int = 30
     clip_norm: float = 10.0
 
 
@@ -174,6 +177,8 @@ class RollGan(GenerativeModel):
         for _ in range(self.hparams.critic_steps):
             real, conditions = self._batch(turn)
             metrics = self.train_critic(real, conditions, turn)
+        if turn.step < self.hparams.head_start:
+            return metrics
         for _ in range(self.hparams.generator_steps):
             loss = self.generator_loss(conditions)
             gradient = descend(turn.optimizers[GENERATOR], loss, self.hparams.clip_norm)
