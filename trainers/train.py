@@ -40,7 +40,8 @@ def announce(job: Job, report: StageReport, *, skipped: bool) -> None:
         if (value := metrics.get(f"{split}_loss")) is not None
     )
     state = "already done" if skipped else f"done in {report.seconds:.1f} s"
-    print(f"train {job.label}: {state}: {metrics['steps']:g} steps, loss {losses}")
+    told = f"loss {losses}" if losses else "no loss to tell; see the card"
+    print(f"train {job.label}: {state}: {metrics['steps']:g} steps, {told}")
     for note in command.notes(report):
         print(f"  note: {note}")
 
