@@ -43,8 +43,9 @@ _PERIODS = (4, 8, 16, 32, 64)  # steps
 class DcrnnHparams(WganHparams):
     """Hyperparameters of the DCRNN, beside those of all Wasserstein models.
 
-    Setting of the source, for a GPU: `length=128,num_keys=120,code_size=200,generator_steps=5,
-    learning_rate=0.0005,rnn_layer_sizes=[64,32],repeats=3`, 40,000 steps.
+    Setting of the source, for a GPU and for examples of whole pieces: `length=128,num_keys=120,
+    code_size=200,generator_steps=5,learning_rate=0.0005,rnn_layer_sizes=[64,32],repeats=3,
+    channels=[32,64,128,128],hidden=200`, 40,000 steps.
 
     Attributes:
       rnn_layer_sizes: units of RNNa and of RNNb.

@@ -32,7 +32,7 @@ from trainers.models.roll_gan import CRITIC, RollGan, RollHparams, descend
 class RnnGanHparams(RollHparams):
     """Hyperparameters of the RNN-GAN, beside those that all models of rolls share.
 
-    Setting of the source, for a GPU: `length=96,num_keys=132,code_size=200,
+    Setting of the source, for a GPU: `length=96,num_keys=120,code_size=200,
     critic_learning_rate=0.0005,rnn_layer_sizes=[512,512]`, 1,000 steps.
 
     Attributes:

@@ -31,6 +31,24 @@ _NUM_HISTOGRAMS = 256  # of training rolls, kept to sample from
 _MOST_EXAMINED = 256
 _MULTIPLE = 16  # of the length: networks halve it up to four times
 
+# Figures of rolls, and those of made ones alone.
+_OF_ALL = {
+    "density": "share of cells that sound",
+    "class_entropy": "bits of the pitch classes of a roll",
+    "key_entropy": "bits of the keys of all rolls together",
+    "chord_entropy": "bits of the chords of all rolls together",
+    "distinct_keys": "different keys of a roll",
+    "distinct_rolls": "different rolls, by the number of all",
+    "apart": "share of the notes of two rolls that only one of them has",
+    "changes": "share of steps at which a key begins or ends",
+    "consonant": "share of consonances among two notes that sound together",
+    "in_scale": "share of notes in the scale asked for; by chance 0.583",
+}
+_OF_MADE = {
+    "in_other_scale": "share of notes in the scale that another sample was asked for",
+    "critic_gap": "mean score of real rolls minus that of made ones",
+}
+
 
 @dataclass(frozen=True)
 class RollHparams(TypedHparams):
@@ -86,20 +104,11 @@ class RollGan(GenerativeModel):
     """
 
     takes: ClassVar[tuple[str, ...]] = ("form",)
-    figures: ClassVar = {
-        "density": "share of cells that sound",
-        "class_entropy": "bits of the pitch classes of a roll",
-        "key_entropy": "bits of the keys of all rolls together",
-        "chord_entropy": "bits of the chords of all rolls together",
-        "distinct_keys": "different keys of a roll",
-        "distinct_rolls": "share of rolls that differ from all others",
-        "apart": "share of the notes of two rolls that only one of them has",
-        "changes": "share of steps at which a key begins or ends",
-        "consonant": "share of consonances among two notes that sound together",
-        "in_scale": "share of notes in the scale asked for; by chance 0.583",
-        "in_other_scale": "share of notes in the scale that another sample was asked for",
-        "critic_gap": "mean score of real rolls minus that of made ones",
-    }
+    figures: ClassVar = (
+        _OF_ALL
+        | _OF_MADE
+        | {f"real_{name}": f"{it}; of real rolls" for name, it in _OF_ALL.items()}
+    )
     is_conditioned: ClassVar[bool] = False
 
     lowest: Tensor
@@ -232,7 +241,6 @@ class RollGan(GenerativeModel):
         form, num_steps = request.settings.form.strip(), request.settings.num_steps
         if not num_steps:
             num_steps = self.hparams.length * max(len(form), 1)
-        roll_forms.lengths(form, num_steps)
         first = roll_conditions.first_pitch(request.encoding, self.all_keys)
         found = []
         for row in range(request.count):

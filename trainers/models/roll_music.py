@@ -150,7 +150,7 @@ def figures(rolls: Sequence[npt.NDArray[Any]]) -> dict[str, float]:
       key_entropy: bits of the keys of all rolls together.
       chord_entropy: bits of the sets of keys that sound together, of all steps of all rolls.
       distinct_keys: of a roll, mean.
-      distinct_rolls: share of different ones among the rolls.
+      distinct_rolls: how many different ones, by the number of all.
       apart: of each two neighbors, as `apart` says; 0 where all are the same.
       changes: share of steps at which a key begins or ends.
       consonant: share of thirds, fourths, fifths, sixths and octaves, of all two notes that sound
