@@ -22,8 +22,8 @@ class Health:
     Attributes:
       num_steps: watched so far; num_spikes: gradients that were far too long.
       usual_gradient: running mean of their lengths, spikes aside; largest: the longest.
-      usual_gap: running mean of the critic's gap, its size; num_won: steps at which it was many
-        times as large.
+      usual_gap: running mean of the critic's gap, its size; num_gaps: of which there were so
+        many, since a critic may begin late; num_won: steps at which it was many times as large.
     """
 
     num_steps: int = 0
@@ -31,6 +31,7 @@ class Health:
     usual_gradient: float = 0.0
     largest: float = 0.0
     usual_gap: float = 0.0
+    num_gaps: int = 0
     num_won: int = 0
 
     def see(self, metrics: Metrics, advice: str) -> None:
@@ -54,8 +55,11 @@ class Health:
             if not is_spike:
                 self.usual_gradient += weight * (length - self.usual_gradient)
         if (gap := metrics.get(CRITIC_GAP)) is not None:
+            weight = max(_WEIGHT, 1.0 / (self.num_gaps + 1))
+            is_settled = self.num_gaps >= _SETTLED
             has_won = is_settled and abs(gap) > _FAR * max(self.usual_gap, 1e-3)
             self.num_won += has_won
+            self.num_gaps += 1
             if not has_won:
                 self.usual_gap += weight * (abs(gap) - self.usual_gap)
         self.num_steps += 1
