@@ -130,6 +130,12 @@ def test_prepare_keeps_the_characters_and_the_commonest_fields() -> None:
         assert set(text[5:]) <= set("CDEFGA|")
 
 
+def test_fields_that_are_too_many_are_left_out() -> None:
+    model = made()
+    model.prepare(material(model, "[K:G]" * 20 + "CDEFGABc"))
+    assert all(len(text) == 8 for text in samples(model))
+
+
 def test_groups_and_divergence_by_hand() -> None:
     texts = np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 6]])
     one = groups(texts)
@@ -265,6 +271,9 @@ def test_overfits_one_batch() -> None:
     assert found["loss"] < 0.1
     assert found["bleu"] > 0.9
     assert not trainer.notes()
+    (tune,) = model.generate(request(1, num_steps=10))
+    pitches = [note.pitch for note in ENCODING.decode(tune).notes]
+    assert pitches == [60, 62, 64, 66, 60, 62, 64, 66]  # F is sharp in G, which stands in front
 
 
 def test_state_dict_brings_samples_back() -> None:

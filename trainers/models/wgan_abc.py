@@ -7,7 +7,9 @@ Generator: a GRU that begins with noise as its state; what it said goes back in 
 embedding of a distribution. Critic: a GRU over distributions, with a penalty on its gradient.
 Tricks of the source: the length grows while training (curriculum), all lengths up to it are
 trained (variable length), and updates are "helped": the characters before are real ones, and only
-the last is made.
+the last is made. Unless `helping` says otherwise all updates are, as in the published code of
+Press et al.; with less, what was said goes back in while training, too. In our trials the
+fewer were helped, the later groups of characters became those of real music.
 
 What is done in another way:
 
@@ -18,9 +20,11 @@ What is done in another way:
   through the softmax (Jang et al. 2017; Kusner and Hernandez-Lobato 2016). Samples are then drawn,
   at a temperature. `output=soft` is the source's: distributions as they are, and samples by the
   most likely character, told apart by the noise of the beginning only.
+- A penalty of 1, not 10, and learning rates that fall in the second half.
 - Samples come from a running mean of the generator's weights.
 
-Windows begin with a bar, and inline fields are no part of them: the report removed "meta
+All is computed in full precision, since the penalty is a difference of small numbers. Windows begin
+with a bar, and inline fields are no part of them: the report removed "meta
 information" and put it back. So do we, with the fields that most of the music learnt begins with.
 """
 
@@ -69,7 +73,7 @@ _NEVER = -1e4  # logit of characters that are not known
 class WganAbcHparams(TypedHparams):
     """Hyperparameters. The source's are GPU settings: length=64 (Press et al.: 32), units=512,
     embedding_size=512, batch_size=64, output=soft, noise=10, learning_rate=0.0001,
-    critic_learning_rate=0.0002, critic_steps=10, average=0, and some hundred thousand steps.
+    critic_learning_rate=0.0002, critic_steps=10, penalty=10, average=0, for 15,000 steps a length.
 
     Attributes:
       batch_size: windows of an update.
@@ -112,9 +116,9 @@ class WganAbcHparams(TypedHparams):
     output: str = STRAIGHT
     critic_learning_rate: float = 0.004
     critic_steps: int = 2
-    penalty: float = 10.0
-    helping: float = 0.75
-    curriculum: float = 0.3
+    penalty: float = 1.0
+    helping: float = 1.0
+    curriculum: float = 0.15
     average: float = 0.995
     clip_norm: float = 10.0
 
@@ -155,7 +159,8 @@ class WganAbc(GenerativeModel):
         self.known.fill_(False)
         self.known[torch.from_numpy(seen.astype(np.int64))] = True
         fronts = Counter(piece[0, is_field(piece)].tobytes() for piece in material)
-        front = np.frombuffer(fronts.most_common(1)[0][0], np.int8)[:_MOST_FIELDS]
+        fitting = [front for front, _ in fronts.most_common() if len(front) <= _MOST_FIELDS]
+        front = np.frombuffer(fitting[0] if fitting else b"", np.int8)
         self.fields.fill_(-1)
         self.fields[: len(front)] = torch.from_numpy(front.astype(np.int16))
 
