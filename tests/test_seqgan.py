@@ -10,16 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from corpus.config import ExamplesConfig, SampleConfig, TrainConfig
+from corpus.config import Config, ExamplesConfig, SampleConfig, TrainConfig
 from corpus.encodings import EncodedExample, open_encoding
 from trainers import engine
 from trainers.features import Feeding
+from trainers.generative.health import Health
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models import event_lstm, output_nats
 from trainers.models.event_lstm import EventLstm, Tables, drawn
-from trainers.models.generative import Material, Request
+from trainers.models.generative import Material, Request, Turn
 from trainers.models.seqgan import SeqGan, SeqGanHparams
+from trainers.proving import oracle
 
 NUM_CLASSES, LENGTH = 11, 8
 SMALL = SeqGanHparams(
@@ -72,8 +74,11 @@ def fit(trainer: GenerativeTrainer, stop_after: int = 0) -> None:
     trainer.fit(store, store, on_step=on_step, on_checkpoint=lambda: None)
 
 
-def request(count: int = 3, seed: int = 5, encoding: str = "basic_rnn", **settings: int) -> Request:
-    return Request(count, SampleConfig(**settings), open_encoding(ExamplesConfig(encoding)), seed)
+def request(
+    count: int = 3, seed: int = 5, encoding: str = "basic_rnn", **settings: float
+) -> Request:
+    config = dataclasses.replace(SampleConfig(), **settings)  # type: ignore[arg-type]
+    return Request(count, config, open_encoding(ExamplesConfig(encoding)), seed)
 
 
 def logits_of(model: EventLstm, ids: Tensor) -> Tensor:
@@ -93,8 +98,8 @@ def test_nats_and_their_gradients_are_those_of_the_formula(
     weighted = model.nats(ids, weights)
     shares = logits_of(model, ids).log_softmax(2).gather(2, ids.unsqueeze(2)).squeeze(2)
     plain = -(shares * weights).sum()
-    assert float(weighted) == pytest.approx(float(plain), rel=1e-5)
-    assert float(model.nats(ids)) == pytest.approx(-float(shares.sum()), rel=1e-5)
+    assert weighted.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert model.nats(ids).item() == pytest.approx(-shares.sum().item(), rel=1e-5)
     parameters = list(model.parameters())
     for ours, theirs in zip(
         torch.autograd.grad(weighted, parameters),
@@ -166,7 +171,8 @@ def test_rewards_are_what_the_critic_thinks_of_the_roll_outs(
     tables = model.generator.tables()
     sampled = tables.sample(torch.rand(4, LENGTH))
     torch.manual_seed(9)
-    rewards = model._rewards(tables, sampled)
+    turn = Turn(0, 1, lambda _: [], np.random.default_rng(0), {})
+    rewards = model._rewards(turn, tables, sampled)
     torch.manual_seed(9)
     finished = tables.roll_out(sampled, SMALL.roll_outs)
     for row in range(4):
@@ -298,7 +304,7 @@ def test_samples_repeat_and_do_not_depend_on_how_many_there_are() -> None:
 
 def test_a_low_temperature_takes_the_likeliest() -> None:
     model = made()
-    (cold,) = model.generate(request(1, temperature=0.01, num_steps=LENGTH))  # type: ignore[arg-type]
+    (cold,) = model.generate(request(1, temperature=0.01, num_steps=LENGTH))
     ids = torch.from_numpy(cold.events)[None]
     assert torch.equal(logits_of(model.generator, ids).argmax(2), ids)
 
@@ -339,3 +345,52 @@ def test_tables_do_not_follow_the_weights() -> None:
             parameter.add_(1.0)
     for field, value in zip(dataclasses.fields(Tables), before, strict=True):
         assert torch.equal(getattr(tables, field.name), value)
+
+
+TINY = oracle.Setting(
+    num_classes=30, length=6, num_units=8, num_sequences=100, num_judged=50, num_epochs=2,
+    more_epochs=1, critic_steps=1, turns=2, temperatures=(0.5,),
+    hparams="filter_widths=[1,2],num_filters=[4],roll_outs=2,critic_batches=1,batch_size=16",
+)  # fmt: skip
+
+
+def test_the_oracle_prints_its_table() -> None:
+    lines = list(oracle.table(TINY, [4, 5]))
+    assert len(lines) == 2 + 6 + 5 + 6 + len(oracle.PUBLISHED)
+    assert sum("epochs of likelihood" in line for line in lines) == 2  # a seed's, and the mean
+    assert lines[-1].endswith("8.68")
+    without_seconds = [line[:86] for line in lines]
+    assert without_seconds == [line[:86] for line in oracle.table(TINY, [4, 5])]
+
+
+def test_the_oracle_finds_its_own_sequences_likeliest() -> None:
+    trial = oracle.Trial(TINY, 0)
+    own, *others = trial.figures(is_long=True)
+    assert own.seconds == 0
+    assert all(own.held_out < each.held_out for each in others)
+    assert all(own.oracle < each.oracle for each in others)
+
+
+def test_a_temperature_is_that_of_sampling() -> None:
+    model = EventLstm(NUM_CLASSES, 4, 6, spread=1.0)
+    uniform = torch.rand(9, 7)
+    cooler = oracle._at(model, 0.5)
+    made_cooler = cooler.tables().sample(uniform).ids
+    assert torch.equal(made_cooler, model.tables(temperature=0.5).sample(uniform).ids)
+    assert not torch.equal(made_cooler, model.tables().sample(uniform).ids)
+
+
+def test_the_oracle_reads_no_data() -> None:
+    with pytest.raises(ValueError, match="leave out 'x'"):
+        list(oracle.prove("x", Config()))
+
+
+def test_a_critic_that_begins_late_is_given_time() -> None:
+    health = Health()
+    for _ in range(100):
+        health.see({"gradient": 1.0}, "")
+    for step in range(60):
+        health.see({"critic_gap": 0.001 + 0.05 * step}, "")
+    assert health.notes() == []
+    health.see({"critic_gap": 200.0}, "")
+    assert "at 1 of 161 steps" in health.notes()[0]
