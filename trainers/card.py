@@ -75,8 +75,6 @@ def _figures(info: BundleInfo) -> Iterator[str]:
     yield f"|---|{'---|' * len(SPLITS)}"
     counts = [f"{metrics[f'num_{split}']:,}" for split in SPLITS]
     yield f"| examples | {' | '.join(counts)} |"
-    if any(metrics.get(f"{split}_loss") is not None for split in SPLITS):
-        yield _row("loss", [metrics.get(f"{split}_loss") for split in SPLITS])
     for name, words in model.figures.items():
         yield _row(words, [metrics["figures"][split].get(name) for split in SPLITS])
     yield ""

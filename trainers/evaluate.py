@@ -34,6 +34,7 @@ from trainers.judging.music import Music
 from trainers.judging.originality import Library
 from trainers.judging.page import page
 from trainers.models import GENERATORS
+from trainers.models.generative import NATS
 
 _MAX_HELD_OUT = 400  # examples
 _MAX_TRAINING_WINDOWS = 400  # of a genre, for the classifier
@@ -208,17 +209,24 @@ def _judge(
     if job.info is None:
         found.notes.append("no trained model: no held-out loss")
     else:
-        metrics = job.info.metrics
-        found.losses = {
-            split: {
-                "examples": metrics[f"num_{split}"],
-                "loss": metrics[f"{split}_loss"],
-                "accuracy": metrics[f"{split}_accuracy"],
-            }
-            for split in SPLITS
-        }
+        found.losses = _losses(job.info)
         found.own_figures = _own_figures(job.info)
     return found
+
+
+def _losses(info: bundle.BundleInfo) -> dict[str, dict[str, float | int]]:
+    """Split -> nats per event and accuracy; empty where a model knows no likelihood."""
+    metrics = info.metrics
+    if info.model in GENERATORS and NATS not in metrics["figures"][TRAIN]:
+        return {}
+    return {
+        split: {
+            "examples": metrics[f"num_{split}"],
+            "loss": metrics[f"{split}_loss"],
+            "accuracy": metrics[f"{split}_accuracy"],
+        }
+        for split in SPLITS
+    }
 
 
 def _own_figures(info: bundle.BundleInfo) -> dict[str, dict[str, float]]:

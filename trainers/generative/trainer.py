@@ -159,7 +159,7 @@ class GenerativeTrainer:
             score = self.score(splits[split])
             found |= {
                 f"num_{split}": len(splits[split]),
-                f"{split}_loss": score.pop(LOSS, score.get(NATS)),
+                f"{split}_loss": score.get(LOSS, score.get(NATS)),
                 f"{split}_accuracy": None,
             }
             figures[split] = {k: v for k, v in score.items() if math.isfinite(v)}
