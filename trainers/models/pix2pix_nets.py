@@ -16,6 +16,7 @@ from torch import Tensor, nn
 Noise = Callable[[Tensor], Tensor]
 
 _REACHES = (24, 12)  # keys of the outermost kernels
+_SILENT = -4.0  # logit that every cell begins with: about one in fifty sounds
 _GROUPS = 4
 _NOISY_LAYERS = 3  # innermost ones of the decoder, as in the paper
 _MOST_CHANNELS = 8  # times the first layer's
@@ -50,6 +51,7 @@ class Unet(nn.Module):
             )
         )
         self.up_norms = nn.ModuleList(map(nn.BatchNorm2d, made[:-1]))
+        nn.init.constant_(list(self.up[-1].parameters())[1], _SILENT)
 
     def forward(self, facade: Tensor, noise: Noise) -> Tensor:
         """Logits of cells.
