@@ -356,7 +356,7 @@ TINY = oracle.Setting(
 
 def test_the_oracle_prints_its_table() -> None:
     lines = list(oracle.table(TINY, [4, 5]))
-    assert len(lines) == 2 + 6 + 5 + 6 + len(oracle.PUBLISHED)
+    assert len(lines) == 2 + 6 + 5 + 1 + 6 + len(oracle.PUBLISHED)
     assert sum("epochs of likelihood" in line for line in lines) == 2  # a seed's, and the mean
     assert lines[-1].endswith("8.68")
     without_seconds = [line[:86] for line in lines]

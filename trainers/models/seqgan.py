@@ -175,10 +175,12 @@ class SeqGan(GenerativeModel):
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam of likelihood, of the policy, and of the critic."""
         of, made = self.hparams, list(self.generator.parameters())
+        # Fused on a GPU it would want its step counter there, where a checkpoint does not put it.
+        fused = made[0].device.type == "cpu"
         return {
-            LIKELIHOOD: Adam(made, of.learning_rate, fused=True),
-            POLICY: Adam(made, of.policy_rate, fused=True),
-            CRITIC: Adam(self.critic.parameters(), of.critic_rate, fused=True),
+            LIKELIHOOD: Adam(made, of.learning_rate, fused=fused),
+            POLICY: Adam(made, of.policy_rate, fused=fused),
+            CRITIC: Adam(self.critic.parameters(), of.critic_rate, fused=fused),
         }
 
     def update(self, turn: Turn) -> Metrics:
