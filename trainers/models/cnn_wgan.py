@@ -54,6 +54,13 @@ class CnnWgan(RollWgan):
     """Deconvolutions over time, and strips."""
 
     defaults = CnnHparams()
+    about = (
+        "Windows of four bars in a scale that is asked for; a longer piece is windows one after "
+        "the other. On Bach's chorales, two seeds of two CPU minutes: entropies within 7 % of "
+        "held-out rolls, 94 to 96 % of notes in the asked scale (chance is 58 %; much of it is "
+        "built in, since a key's logit begins from what is asked), but 73 % consonances where "
+        "Bach has 89 %. No voices are led."
+    )
 
     def __init__(self, feeding: Feeding, hparams: CnnHparams) -> None:
         super().__init__(feeding, hparams, Painter(hparams))

@@ -62,6 +62,14 @@ class Dcrnn(RollWgan):
     """Two LSTMs, one for a beat and one for a step, and strips."""
 
     defaults = DcrnnHparams()
+    about = (
+        "Chordal music in a scale that is asked for; it goes on as long as wanted, repeats every "
+        "four bars while its noise stays the same, and follows a form as ABCAB. On Bach's "
+        "chorales, three seeds of two CPU minutes: entropies within 8 % of held-out rolls, 94 to "
+        "96 % of notes in the asked scale (chance is 58 %; 92 % before training, since a key's "
+        "logit begins from what is asked), but 73 to 81 % consonances where Bach has 89 %, and "
+        "more movement than his. No voices are led."
+    )
 
     def __init__(self, feeding: Feeding, hparams: DcrnnHparams) -> None:
         super().__init__(feeding, hparams, Player(hparams))

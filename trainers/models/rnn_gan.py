@@ -52,6 +52,12 @@ class RnnGan(RollGan):
     """LSTMs that make rolls, and LSTMs that judge them."""
 
     defaults = RnnGanHparams()
+    about = (
+        "A baseline that is known to fail, no tool for music. On Bach's chorales, one seed of two "
+        "CPU minutes: 5.2 bits of chords where held-out rolls have 9.1, two samples differ in "
+        "53 % of their notes (real ones in 89 %), notes are in any scale about as often as by "
+        "chance, and a long sample dies away."
+    )
 
     def __init__(self, feeding: Feeding, hparams: RnnGanHparams) -> None:
         super().__init__(feeding, hparams)
