@@ -4,7 +4,7 @@ The files are dealt into training, validation and test by the hash of their path
 are read once, by the weights of the last step. Three rows stand beside the models: real rolls, the
 DCRNN before its first step, and the RNN-GAN, which is known to collapse. The untrained row shows
 what is built in: a key's logit begins from the share that its pitch class is asked to have, so
-notes are in scale before anything is learnt, but few of them, and the same ones.
+notes are in scale before anything is learnt, but a roll has few of them.
 
 There are no published figures: the project report "Deep Symphony" gives pieces to listen to. What
 is asked of the models here: entropies within a fifth of the real ones, notes in the scale that was
