@@ -27,7 +27,7 @@ NUM_CLASSES, LENGTH = 11, 8
 SMALL = SeqGanHparams(
     batch_size=8, length=LENGTH, stride=4, num_units=16, embedding_size=8, mle_share=0.4,
     critic_share=0.2, mle_batches=2, critic_batches=2, roll_outs=2, critic_embedding_size=8,
-    filter_widths=(1, 3), num_filters=(4, 6), critic_rate=0.01,
+    filter_widths=(1, 3), num_filters=(4, 6), learning_rate=0.01, critic_rate=0.01,
 )  # fmt: skip
 
 

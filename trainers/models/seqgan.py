@@ -11,7 +11,7 @@ taken away and their spread is made one (`baseline`), finishing is left to the g
 not to a running mean of it, and the critic is smaller and learns faster from fewer batches.
 
 GPU settings: the authors' critic and rewards, and the LSTM of "Deep Symphony" (2018), 200 cells:
-num_units=200,roll_outs=16,baseline=False,policy_rate=0.01,critic_rate=0.0001,
+num_units=200,learning_rate=0.01,policy_rate=0.01,critic_rate=0.0001,roll_outs=16,baseline=False,
 critic_embedding_size=64,filter_widths=[1,2,3,4,5,6,7,8,9,10,15,20],
 num_filters=[100,200,200,200,200,100,100,100,100,100,160,160]. Its 300 epochs are not defined; 750
 steps have 300 turns. It measured a BLEU of 0.7203 after the first, 0.7866 after the last, and found
@@ -97,7 +97,7 @@ class SeqGanHparams(TypedHparams):
     stride: int = 16
     embedding_size: int = 32
     num_units: int = 64
-    learning_rate: float = 0.01
+    learning_rate: float = 0.003
     policy_rate: float = 0.001
     critic_rate: float = 0.001
     clip_norm: float = 5.0
@@ -149,9 +149,9 @@ class SeqGan(GenerativeModel):
         "bleu": "BLEU of the events of samples against held-out windows",
     }
     about = (
-        "Melodies whose short windows a critic takes for real. Held-out likelihood is best before "
-        "the adversaries' first turn, and their turns make samples more alike: a lower temperature "
-        "does as much. An experiment; basic_rnn is the better melodist."
+        "Events whose short windows a critic takes for real. The adversaries' turns bring samples "
+        "nearer to real music in BLEU and make them more repetitive; where we measured it, a "
+        "slightly lower temperature did as much for a model that had learnt by likelihood alone."
     )
 
     def __init__(self, feeding: Feeding, hparams: SeqGanHparams) -> None:

@@ -80,7 +80,7 @@ class Setting:
     temperatures: tuple[float, ...] = (0.9, 0.85, 0.8)
     hparams: str = (
         "critic_embedding_size=64,filter_widths=[1,2,3,4],num_filters=[64],critic_rate=0.0005,"
-        "policy_rate=0.02,critic_batches=2,baseline=False"
+        "learning_rate=0.01,policy_rate=0.02,critic_batches=2,baseline=False"
     )
 
     def hparams_of(self, mle_share: float = 0.0, critic_share: float = 0.0) -> SeqGanHparams:
