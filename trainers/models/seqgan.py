@@ -150,8 +150,8 @@ class SeqGan(GenerativeModel):
     }
     about = (
         "Events whose short windows a critic takes for real. The adversaries' turns bring samples "
-        "nearer to real music in BLEU and make them more repetitive; where we measured it, a "
-        "slightly lower temperature did as much for a model that had learnt by likelihood alone."
+        "nearer to real music in BLEU and make them more repetitive than it; where we measured it, "
+        "a lower temperature of a model that had learnt by likelihood alone came close."
     )
 
     def __init__(self, feeding: Feeding, hparams: SeqGanHparams) -> None:
