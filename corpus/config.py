@@ -21,8 +21,8 @@ DEFAULT_SOURCE = "music21_corpus"
 MODEL_ENCODINGS = {
     "char_rnn": "deep_symphony",
     "conditional_char_rnn": "deep_symphony",
-    "seq_autoencoder": "mono_rnn",
-    "continuous_seq_autoencoder": "mono_rnn",
+    "seq_autoencoder": "basic_rnn",
+    "continuous_seq_autoencoder": "basic_rnn",
     "seqgan": "basic_rnn",
     "wgan_abc": "abc_text",
     "rnn_gan": "pianoroll",

@@ -160,9 +160,9 @@ class Generator:
 
 # The models of "Deep Symphony" (2018) that are no RNN over events.
 GENERATORS: dict[str, Generator] = {
-    "seq_autoencoder": Generator("seq_autoencoder", "SeqAutoencoder", 2000, ("*",)),
+    "seq_autoencoder": Generator("seq_autoencoder", "SeqAutoencoder", 800, ("*",)),
     "continuous_seq_autoencoder": Generator(
-        "seq_autoencoder", "ContinuousSeqAutoencoder", 2000, ("*",)
+        "seq_autoencoder", "ContinuousSeqAutoencoder", 800, ("*",)
     ),
     "seqgan": Generator("seqgan", "SeqGan", 400, ("*",)),
     "wgan_abc": Generator("wgan_abc", "WganAbc", 2000),
