@@ -165,7 +165,7 @@ GENERATORS: dict[str, Generator] = {
         "seq_autoencoder", "ContinuousSeqAutoencoder", 800, ("*",)
     ),
     "seqgan": Generator("seqgan", "SeqGan", 400, ("*",)),
-    "wgan_abc": Generator("wgan_abc", "WganAbc", 2000),
+    "wgan_abc": Generator("wgan_abc", "WganAbc", 3000),
     "rnn_gan": Generator("rnn_gan", "RnnGan", 1000),
     "cnn_wgan": Generator("cnn_wgan", "CnnWgan", 1000),
     "dcrnn": Generator("dcrnn", "Dcrnn", 1000),
