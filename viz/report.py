@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from corpus import command, files, layout, reports
 from corpus.config import Config
@@ -90,9 +90,16 @@ def training_lines(config: Config) -> list[str]:
         )
         lines.append(
             f"{job.details['genre']}: {metrics['num_train']} training examples, "
-            f"{metrics['step']:g} steps, loss in nats per event: {losses}"
+            f"{metrics['step']:g} steps{_unit(metrics)}{losses}"
         )
     return lines
+
+
+def _unit(metrics: Mapping[str, object]) -> str:
+    """What losses are in, before them; those of models that make pieces whole are their own."""
+    if metrics.get("train_loss") is None:
+        return ", no loss to tell"
+    return ", loss: " if "figures" in metrics else ", loss in nats per event: "
 
 
 def main(argv: Sequence[str]) -> int:
