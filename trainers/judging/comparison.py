@@ -72,7 +72,7 @@ def _row(model: str, told: Plain, genre: Plain) -> list[str]:
     variety, real = genre["variety"] or {}, genre["real_variety"] or {}
     return [
         f'<a href="{_PREFIX}{text(model)}.html">{text(model)}</a>',
-        text(told["encoding"]),
+        text("its own" if told["encoding"] == model else told["encoding"]),
         f"{genre['samples']:,}",
         _shown((losses.get("test") or {}).get("loss")),
         _pair(*((genre[kind] or {}).get("bleu") for kind in ("bleu", "real_bleu"))),
