@@ -170,6 +170,21 @@ def test_the_decoder_of_signs_does_not_reach_the_encoder() -> None:
     assert not torch.equal(changed, first.binarized_decoder.logits.weight)
 
 
+def test_the_decoder_of_signs_learns_at_its_own_rate() -> None:
+    once, twice = (made(dataclasses.replace(SMALL, binarized_rate=rate)) for rate in (1.0, 2.0))
+    trainers = [trainer_of(model, 3) for model in (once, twice)]
+    for trainer in trainers:
+        trainer._step(Pools(Store.of(songs()), 3))
+    before = made()
+    first, second = (
+        model.binarized_decoder.state.weight - before.binarized_decoder.state.weight
+        for model in (once, twice)
+    )
+    torch.testing.assert_close(second, 2 * first, rtol=1e-3, atol=1e-5)
+    for name, value in once.encoder.state_dict().items():
+        assert torch.equal(value, twice.encoder.state_dict()[name]), name
+
+
 @torch.no_grad()
 def test_figures_are_as_by_hand_and_no_pair_spans_two_songs() -> None:
     model, pieces = made(), [songs()[0][:12], songs()[3][:10]]

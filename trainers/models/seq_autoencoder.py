@@ -12,7 +12,8 @@ Where report and code differ, we follow the report in having two decoders, with 
 their own, and in cutting pieces into windows from their first event on; the code in the margin
 that "cross" lets pass, and in its factors' size (the report says 10^-4). Ours: a code is told to
 the decoders at every step and not as the state of a layer of its own, the learning rate falls, the
-factors of the losses of codes rise, and the two parts have an optimizer each.
+factors of the losses of codes rise, and the two parts have an optimizer each, that of the decoder
+of signs with a higher learning rate.
 """
 
 from __future__ import annotations
@@ -110,9 +111,13 @@ class SeqAutoencoder(GenerativeModel):
     def optimizers(self) -> dict[str, Optimizer]:
         """Of encoder and decoder, and of the decoder of signs."""
         return {
-            name: Adam(self._part(name), self.hparams.learning_rate)
-            for name in (_AUTOENCODER, _BINARIZED)
+            name: Adam(self._part(name), self._rate(name)) for name in (_AUTOENCODER, _BINARIZED)
         }
+
+    def _rate(self, name: str) -> float:
+        """The learning rate that an optimizer begins with."""
+        of = self.hparams
+        return of.learning_rate * (of.binarized_rate if name == _BINARIZED else 1.0)
 
     def _part(self, name: str) -> list[torch.nn.Parameter]:
         if name == _BINARIZED:
@@ -160,7 +165,7 @@ class SeqAutoencoder(GenerativeModel):
 
     def _learn(self, name: str, loss: Tensor, turn: Turn) -> Tensor:
         """One step of an optimizer; returns the length of the gradient."""
-        optimizer, rate = turn.optimizers[name], self.hparams.learning_rate
+        optimizer, rate = turn.optimizers[name], self._rate(name)
         if self.hparams.schedule == COSINE:
             rate *= 0.5 + 0.5 * math.cos(math.pi * turn.step / turn.num_steps)
         for group in optimizer.param_groups:

@@ -34,7 +34,10 @@ class SeqAutoencoderHparams(TypedHparams):
       rise: share of the training in which both factors rise from 0; at once, codes lose bits
         before they have said anything.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
-      learning_rate: of both Adams; schedule: "constant", or "cosine" to 0 at the last step.
+      learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
+        the last step, of both Adams.
+      binarized_rate: times it, the learning rate of the decoder of signs. Its signs change as long
+        as the encoder learns, so it has less time, and at the same rate ends underfit.
       clip_norm: longer gradients are shortened, those of the two parts each by themselves.
     """
 
@@ -50,6 +53,7 @@ class SeqAutoencoderHparams(TypedHparams):
         "rise": (0, 1),
         "margin": (0, 4096),
         "learning_rate": (1e-9, 10),
+        "binarized_rate": (1e-3, 1e3),
         "clip_norm": (1e-6, 1e6),
     }
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -69,6 +73,7 @@ class SeqAutoencoderHparams(TypedHparams):
     rise: float = 0.7
     margin: float = 4.0
     learning_rate: float = 0.003
+    binarized_rate: float = 2.0
     schedule: str = COSINE
     clip_norm: float = 1.0
 
