@@ -73,7 +73,6 @@ class AdamState:
             lr=hparams.learning_rate,
             betas=(hparams.beta1, hparams.beta2),
             weight_decay=hparams.weight_decay,
-            fused=True if next(model.parameters()).device.type == "cpu" else None,
         )
 
     def tensors(self) -> dict[str, Tensor]:
