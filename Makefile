@@ -69,8 +69,7 @@ all: $(VENV)/user ## run every stage: SOURCE, GENRE_TABLE, GENRES -> samples per
 	@$(RUN) trainers.train $(CHOSEN) --check
 	@$${SITE:+$(MAKE) --no-print-directory scrape}
 	@for stage in $(STAGES) viz; do $(MAKE) --no-print-directory $$stage || exit; done
-	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS)) train
-	@for stage in sample explore listen; do $(MAKE) --no-print-directory $$stage || exit; done
+	@for stage in train sample explore listen; do $(MAKE) --no-print-directory $$stage || exit; done
 	@echo; $(MAKE) --no-print-directory report
 
 scrape: ## collect the scores of SITE (lakh, pdmx, ..., or a TOML file) into raw/, politely
@@ -93,10 +92,13 @@ explore: $(VENV)/user ## pages of every genre's pieces: rolls, sound, what each 
 listen: $(VENV)/user ## a page with the samples of MODEL beside real music, and a blind test
 	@$(RUN) viz.listen $(CHOSEN)
 
-train: $(VENV)/user ## train MODEL for each genre (SWEEP: every setting); -j2 trains two side by side; BASE=all fine-tunes
+# Side by side, as many as -j or JOBS says.
+SIDE_BY_SIDE = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+train: $(VENV)/user ## train MODEL for each genre (SWEEP: every setting), JOBS side by side; BASE=all fine-tunes
 	@if [ "$$BASE" = all ]; then $(MAKE) --no-print-directory train@all; fi
 	@genres=$$($(RUN) trainers.train $(CHOSEN) $(SWEPT) --list) && \
-	  $(MAKE) --no-print-directory $$(for genre in $$genres; do echo train@$$genre; done)
+	  $(MAKE) --no-print-directory $(SIDE_BY_SIDE) $$(for genre in $$genres; do echo train@$$genre; done)
 	@$(RUN) trainers.train $(CHOSEN) $(SWEPT) --table
 
 train@%: $(VENV)/user
