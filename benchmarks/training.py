@@ -26,9 +26,9 @@ from corpus.config import TrainConfig
 from trainers import engine, memory
 from trainers.features import Batch, Features, Feeding
 from trainers.models import hparams_of, make_model
-from trainers.models.attention_lstm import AttentionLstm
 from trainers.models.base import SequenceModel
-from trainers.models.parallel_attention import ParallelAttentionLstm
+from trainers.models.parts.attention_lstm import AttentionLstm
+from trainers.models.parts.parallel_attention import ParallelAttentionLstm
 from trainers.sampling import fast_steps
 
 _MODEL = "performance_with_dynamics"

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.models import attention_compiled, attention_scan
-from trainers.models.attention_lstm import AttentionLstm
-from trainers.models.dropout import dropout
+from trainers.models.parts import attention_compiled, attention_scan
+from trainers.models.parts.attention_lstm import AttentionLstm
+from trainers.models.parts.dropout import dropout
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from trainers.features import PADDING
-from trainers.models.cross_entropy import cross_entropy
+from trainers.models.parts.cross_entropy import cross_entropy
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -132,7 +132,7 @@ def test_what_a_model_takes_are_settings_and_hyperparameters_are_limited(name: s
     model = GENERATORS[name].load()
     known = {field.name for field in dataclasses.fields(SampleConfig)}
     assert set(model.takes) <= known
-    fields = {field.name: field.type for field in dataclasses.fields(model.defaults)}  # type: ignore[arg-type]
+    fields = {field.name: field.type for field in dataclasses.fields(model.defaults)}
     numbers = {each for each, kind in fields.items() if kind in ("int", "float")}
     assert numbers <= set(model.defaults.limits)
     assert any_hparams(
@@ -144,7 +144,8 @@ def test_what_a_model_takes_are_settings_and_hyperparameters_are_limited(name: s
 def test_settings_of_such_models_are_of_no_use_to_others(setting: str) -> None:
     usual = getattr(SampleConfig(), setting)
     other = "x" if isinstance(usual, str) else usual + 1
-    changed = dataclasses.replace(SampleConfig(), **{setting: other})
+    value: Any = {setting: other}
+    changed = dataclasses.replace(SampleConfig(), **value)
     encoding = open_encoding(with_encoding(Config(), "mono_rnn").examples)
     with pytest.raises(ValueError, match=f"{setting} is of no use to a model that predicts events"):
         families.check(encoding, changed)

@@ -19,16 +19,16 @@ from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models import make_generator
-from trainers.models.facades import Filled, Notes, Roll, facade_of
 from trainers.models.generative import Request, Turn
-from trainers.models.pix2pix import Pix2pix, Pix2pixHparams
-from trainers.models.pix2pix_nets import (
+from trainers.models.parts.facades import Filled, Notes, Roll, facade_of
+from trainers.models.parts.pix2pix_nets import (
     critic_loss,
     generator_loss,
     noise_of,
     reconstruction_loss,
     rounded,
 )
+from trainers.models.pix2pix import Pix2pix, Pix2pixHparams
 from trainers.proving import blanks
 
 ENCODING = PianorollEncoding(min_pitch=48, max_pitch=78)

@@ -13,8 +13,8 @@ from corpus.config import Config, TrainConfig
 from corpus.records import TEST, TRAIN, VALIDATION
 from tests import makers
 from trainers import models
-from trainers.models import roll_music
 from trainers.models.generative import Metrics
+from trainers.models.parts import roll_music
 from trainers.proving import rolls
 
 SMALL = "batch_size=4,length=16,num_keys=24,code_size=5,channels=[4],hidden=8,strips=4"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainers.models.roll_critic import Critic, penalty
-from trainers.models.roll_wgan import binary
+from trainers.models.parts.roll_critic import Critic, penalty
+from trainers.models.parts.roll_wgan import binary
 
 torch.set_num_threads(1)
 

@@ -17,16 +17,13 @@ from trainers import engine
 from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
-from trainers.models import (
-    GENERATORS,
-    make_generator,
-    roll_music,
-)
+from trainers.models import GENERATORS, make_generator
 from trainers.models.dcrnn import Dcrnn
 from trainers.models.generative import Request
-from trainers.models.roll_forms import Part
-from trainers.models.roll_gan import CRITIC, GENERATOR, RollGan, descend
-from trainers.models.roll_wgan import RollWgan
+from trainers.models.parts import roll_music
+from trainers.models.parts.roll_forms import Part
+from trainers.models.parts.roll_gan import CRITIC, GENERATOR, RollGan, descend
+from trainers.models.parts.roll_wgan import RollWgan
 
 torch.set_num_threads(1)
 MODELS = ("rnn_gan", "cnn_wgan", "dcrnn")

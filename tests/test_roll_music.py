@@ -10,7 +10,7 @@ import torch
 
 from corpus.config import SampleConfig
 from corpus.encodings.pianoroll import PianorollEncoding
-from trainers.models import roll_conditions, roll_forms, roll_music
+from trainers.models.parts import roll_conditions, roll_forms, roll_music
 
 
 def test_figures_by_hand() -> None:

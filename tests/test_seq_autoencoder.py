@@ -19,10 +19,9 @@ from trainers.features import Feeding
 from trainers.generative.material import Pools, Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models import make_generator
-from trainers.models.code_walks import between, walk
 from trainers.models.generative import Material, Request
-from trainers.models.seq_autoencoder import ContinuousSeqAutoencoder, SeqAutoencoder
-from trainers.models.seq_autoencoder_nets import (
+from trainers.models.parts.code_walks import between, walk
+from trainers.models.parts.seq_autoencoder_nets import (
     CROSS,
     HINGE,
     NONE,
@@ -32,6 +31,7 @@ from trainers.models.seq_autoencoder_nets import (
     quantization_loss,
     signs,
 )
+from trainers.models.seq_autoencoder import ContinuousSeqAutoencoder, SeqAutoencoder
 from trainers.proving import seq_autoencoder as proof
 
 NUM_CLASSES, WINDOW, BITS = 9, 4, 6

@@ -17,9 +17,9 @@ from trainers.features import Feeding
 from trainers.generative.health import Health
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
-from trainers.models import event_lstm, output_nats
-from trainers.models.event_lstm import EventLstm, Tables, drawn
 from trainers.models.generative import Material, Request, Turn
+from trainers.models.parts import event_lstm, output_nats
+from trainers.models.parts.event_lstm import EventLstm, Tables, drawn
 from trainers.models.seqgan import SeqGan, SeqGanHparams
 from trainers.proving import oracle
 

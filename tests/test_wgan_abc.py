@@ -19,9 +19,9 @@ from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models.generative import Material, Request, Turn
+from trainers.models.parts.wgan_abc_nets import Critic, Generator, between, penalty
+from trainers.models.parts.wgan_abc_text import FIELDS, divergence, groups, window, window_starts
 from trainers.models.wgan_abc import SOFT, WganAbc, WganAbcHparams
-from trainers.models.wgan_abc_nets import Critic, Generator, between, penalty
-from trainers.models.wgan_abc_text import FIELDS, divergence, groups, window, window_starts
 from trainers.proving import abc_tunes
 
 SMALL = WganAbcHparams(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainers.features import Features, Feeding
-from trainers.models.cross_entropy import cross_entropy
+from trainers.models.parts.cross_entropy import cross_entropy
 
 State = Any  # nested tuples of tensors whose first or second axis is the batch
 

@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.features import Feeding
-from trainers.models import roll_forms
-from trainers.models.roll_forms import Part
-from trainers.models.roll_music import BEAT, OCTAVE
-from trainers.models.roll_wgan import RollWgan, Strips, WganHparams, centered
+from trainers.models.parts import roll_forms
+from trainers.models.parts.roll_forms import Part
+from trainers.models.parts.roll_music import BEAT, OCTAVE
+from trainers.models.parts.roll_wgan import RollWgan, Strips, WganHparams, centered
 
 _KERNEL, _STRIDE = 4, 2
 _NUM_DOUBLINGS = 4

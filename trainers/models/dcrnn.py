@@ -32,9 +32,9 @@ import torch
 from torch import Tensor, nn
 
 from trainers.features import Feeding
-from trainers.models.roll_forms import Part
-from trainers.models.roll_music import BEAT, OCTAVE
-from trainers.models.roll_wgan import RollWgan, Strips, WganHparams, centered
+from trainers.models.parts.roll_forms import Part
+from trainers.models.parts.roll_music import BEAT, OCTAVE
+from trainers.models.parts.roll_wgan import RollWgan, Strips, WganHparams, centered
 
 _PERIODS = (4, 8, 16, 32, 64)  # steps
 

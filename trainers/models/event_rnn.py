@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from trainers.features import Features, Feeding
 from trainers.hparams import CELL, Hparams
-from trainers.models.attention_lstm import AttentionLstm
 from trainers.models.base import Inputs, SequenceModel, State, basic_lstm, glorot
-from trainers.models.dropout import dropout
-from trainers.models.parallel_attention import ParallelAttentionLstm
+from trainers.models.parts.attention_lstm import AttentionLstm
+from trainers.models.parts.dropout import dropout
+from trainers.models.parts.parallel_attention import ParallelAttentionLstm
 
 _Layer = AttentionLstm | ParallelAttentionLstm | nn.LSTM
 

@@ -35,9 +35,9 @@ from torch.optim import Adam, Optimizer
 from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import TypedHparams
-from trainers.models.facades import Filled, Notes, Roll, facade_of
 from trainers.models.generative import LOSS, GenerativeModel, Material, Metrics, Request, Turn
-from trainers.models.pix2pix_nets import (
+from trainers.models.parts.facades import Filled, Notes, Roll, facade_of
+from trainers.models.parts.pix2pix_nets import (
     PatchCritic,
     Unet,
     critic_loss,

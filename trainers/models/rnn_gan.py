@@ -24,8 +24,8 @@ from torch.optim import SGD, Optimizer
 
 from trainers.features import Feeding
 from trainers.models.generative import Metrics, Turn
-from trainers.models.roll_forms import Part
-from trainers.models.roll_gan import CRITIC, RollGan, RollHparams, descend
+from trainers.models.parts.roll_forms import Part
+from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams, descend
 
 
 @dataclass(frozen=True)

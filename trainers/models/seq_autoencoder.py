@@ -34,7 +34,6 @@ from torch.optim import Adam, Optimizer
 from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import COSINE, TypedHparams
-from trainers.models.code_walks import RANDOM, THEME, Code, between, walk
 from trainers.models.generative import (
     LOSS,
     GenerativeModel,
@@ -44,7 +43,8 @@ from trainers.models.generative import (
     Turn,
     stacked,
 )
-from trainers.models.seq_autoencoder_nets import (
+from trainers.models.parts.code_walks import RANDOM, THEME, Code, between, walk
+from trainers.models.parts.seq_autoencoder_nets import (
     CROSS,
     Decoder,
     Encoder,

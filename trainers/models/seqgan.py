@@ -35,9 +35,9 @@ from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import TypedHparams
 from trainers.judging.bleu import References
-from trainers.models.event_lstm import EventLstm, Sampled, Tables
 from trainers.models.generative import GenerativeModel, Material, Metrics, Request, Turn
-from trainers.models.highway_cnn import HighwayCnn
+from trainers.models.parts.event_lstm import EventLstm, Sampled, Tables
+from trainers.models.parts.highway_cnn import HighwayCnn
 
 LIKELIHOOD, POLICY, CRITIC = "likelihood", "policy", "critic"
 

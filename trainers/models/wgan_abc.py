@@ -48,8 +48,8 @@ from trainers.features import Feeding
 from trainers.hparams import TypedHparams
 from trainers.judging.bleu import References
 from trainers.models.generative import LOSS, GenerativeModel, Material, Metrics, Request, Turn
-from trainers.models.wgan_abc_nets import Critic, Generator, between, penalty
-from trainers.models.wgan_abc_text import (
+from trainers.models.parts.wgan_abc_nets import Critic, Generator, between, penalty
+from trainers.models.parts.wgan_abc_text import (
     Texts,
     divergence,
     groups,

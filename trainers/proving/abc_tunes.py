@@ -46,8 +46,8 @@ from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.judging.bleu import References
 from trainers.models.generative import Material, Request
+from trainers.models.parts.wgan_abc_text import FIELDS, groups, window_starts
 from trainers.models.wgan_abc import WganAbc, WganAbcHparams
-from trainers.models.wgan_abc_text import FIELDS, groups, window_starts
 
 PUBLIC = "https://github.com/jukedeck/nottingham-dataset, folder ABC_cleaned"
 SEEDS = (0, 1, 2)

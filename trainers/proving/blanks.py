@@ -33,7 +33,7 @@ from trainers import engine
 from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
-from trainers.models.facades import Filled, Notes, Roll, facade_of
+from trainers.models.parts.facades import Filled, Notes, Roll, facade_of
 from trainers.models.pix2pix import Pix2pix, Pix2pixHparams, Probabilities
 
 DROPS = (0.25, 0.5, 0.75)

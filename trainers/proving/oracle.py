@@ -40,8 +40,8 @@ from trainers import engine
 from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
-from trainers.models.event_lstm import EventLstm, Sampled, Tables
 from trainers.models.generative import Metrics, Turn
+from trainers.models.parts.event_lstm import EventLstm, Sampled, Tables
 from trainers.models.seqgan import SeqGan, SeqGanHparams
 
 SEEDS = (0, 1, 2)

@@ -40,10 +40,11 @@ from trainers import engine
 from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
-from trainers.models import GENERATORS, make_generator, roll_music
+from trainers.models import GENERATORS, make_generator
 from trainers.models.generative import Material, Metrics, Request
-from trainers.models.roll_gan import RollGan
-from trainers.models.roll_music import CHANCE
+from trainers.models.parts import roll_music
+from trainers.models.parts.roll_gan import RollGan
+from trainers.models.parts.roll_music import CHANCE
 from trainers.sampling.keys import parse_key
 
 # Figure -> what the table calls it.

@@ -38,8 +38,8 @@ from trainers.features import Feeding
 from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models.generative import Metrics
+from trainers.models.parts.seq_autoencoder_nets import NONE, SeqAutoencoderHparams
 from trainers.models.seq_autoencoder import ContinuousSeqAutoencoder
-from trainers.models.seq_autoencoder_nets import NONE, SeqAutoencoderHparams
 
 ENCODING = "basic_rnn"
 NUM_SEEDS = 3

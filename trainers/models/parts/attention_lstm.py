@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainers.models.attention_scan import Weights, attention_scan
 from trainers.models.base import FORGET_BIAS, glorot
+from trainers.models.parts.attention_scan import Weights, attention_scan
 
 
 class AttentionState(NamedTuple):

@@ -20,10 +20,10 @@ from torch.optim import Adam, Optimizer
 from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import TypedHparams
-from trainers.models import roll_conditions, roll_forms, roll_music
 from trainers.models.generative import GenerativeModel, Material, Metrics, Request, Turn
-from trainers.models.roll_forms import Part
-from trainers.models.roll_music import OCTAVE, Floats, Roll
+from trainers.models.parts import roll_conditions, roll_forms, roll_music
+from trainers.models.parts.roll_forms import Part
+from trainers.models.parts.roll_music import OCTAVE, Floats, Roll
 
 GENERATOR, CRITIC = "generator", "critic"
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.models.roll_music import OCTAVE
+from trainers.models.parts.roll_music import OCTAVE
 
 Scorer = Callable[[Tensor, Tensor], Tensor]
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.models.roll_music import BEAT
+from trainers.models.parts.roll_music import BEAT
 
 _MOST_PARTS = 64
 

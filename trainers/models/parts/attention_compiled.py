@@ -21,7 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.models.attention_kernels import MOST, attend, attend_back, cell, cell_back, gather
+from trainers.models.parts.attention_kernels import (
+    MOST,
+    attend,
+    attend_back,
+    cell,
+    cell_back,
+    gather,
+)
 
 
 class Prepared(NamedTuple):

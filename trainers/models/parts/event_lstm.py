@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainers.models.output_nats import output_nats
+from trainers.models.parts.output_nats import output_nats
 
 _BLOCK = 64  # classes that are passed over together when one is drawn
 _FEW = 512  # classes that are looked through one by one

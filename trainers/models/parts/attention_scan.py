@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from trainers.models.attention_compiled import Prepared, compiled_scan
 from trainers.models.base import FORGET_BIAS
+from trainers.models.parts.attention_compiled import Prepared, compiled_scan
 
 
 class Weights(NamedTuple):

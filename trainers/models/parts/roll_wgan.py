@@ -23,11 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from trainers.features import Feeding
-from trainers.models import roll_critic
 from trainers.models.generative import Metrics, Turn
-from trainers.models.roll_critic import Critic
-from trainers.models.roll_gan import CRITIC, RollGan, RollHparams, descend
-from trainers.models.roll_music import OCTAVE
+from trainers.models.parts import roll_critic
+from trainers.models.parts.roll_critic import Critic
+from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams, descend
+from trainers.models.parts.roll_music import OCTAVE
 
 _FAINT = 0.05  # added to shares before their logarithm, as to what is usual of a key
 _SPARSE, _LIVELY = -3.0, 3.0  # a key's logit at first: about what real rolls have of 1

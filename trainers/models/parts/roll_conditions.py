@@ -14,8 +14,8 @@ import numpy as np
 
 from corpus.config import SampleConfig
 from corpus.encodings import EncodedExample, Encoding
-from trainers.models import roll_music
-from trainers.models.roll_music import OCTAVE, Floats
+from trainers.models.parts import roll_music
+from trainers.models.parts.roll_music import OCTAVE, Floats
 from trainers.sampling.keys import parse_key
 
 

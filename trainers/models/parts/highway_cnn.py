@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainers.models.dropout import dropout
+from trainers.models.parts.dropout import dropout
 
 _SPREAD = 0.1
 _ROWS = 2048  # judged at once

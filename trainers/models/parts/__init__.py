@@ -1,0 +1,1 @@
+"""What models are made of: layers, losses, and what is said of rolls, codes and texts."""
