@@ -287,6 +287,7 @@ class SeqGan(GenerativeModel):
     def _to_device(self, values: Tensor) -> Tensor:
         return values.to(self.generator.output.weight.device)
 
+    @torch.no_grad()
     def examine(self, material: Sequence[Material], rng: np.random.Generator) -> Metrics:
         """Nats per event of held-out windows; how varied samples are, and as many such windows.
 
