@@ -216,6 +216,42 @@ def evaluate(
     return Score(total / count, right / count, count) if count else None
 
 
+def go_on(
+    now: Progress,
+    config: TrainConfig,
+    step: Callable[[], int],
+    evaluate: Callable[[], None],
+    on_step: Callable[[int], None],
+    on_checkpoint: Callable[[], None],
+) -> None:
+    """Goes from where a training stands to its last step, or until it has stopped getting better.
+
+    Args:
+      now: where it stands, which `step` and `evaluate` move on.
+      config: settled; how many steps, and when it is looked at and saved.
+      step: does one step and returns what it counts, which `on_step` is told.
+      evaluate: scores held-out examples.
+      on_checkpoint: called when the state should be saved.
+    """
+    while now.step < config.num_steps and not 0 < config.patience <= now.num_stale:
+        num_events = step()
+        is_last = now.step == config.num_steps
+        if is_last or now.step % config.eval_every == 0:
+            evaluate()
+        on_step(num_events)
+        if not is_last and now.step % config.checkpoint_every == 0:
+            on_checkpoint()
+
+
+def better(now: Progress, loss: float, model: nn.Module) -> dict[str, Tensor] | None:
+    """The weights, to keep, if the held-out loss is the lowest so far; counts where it is not."""
+    if not loss < now.best_loss:  # also what is no number
+        now.num_stale += 1
+        return None
+    now.num_stale, now.best_step = 0, now.step
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
 class Trainer:
     """One training run: the model, its optimizer, where it stands, and its best weights so far."""
 
@@ -254,23 +290,18 @@ class Trainer:
         Raises:
           ValueError: the loss is no longer a number.
         """
-        config, now = self.config, self.progress
         stream = BatchStream(train.num_steps, self.hparams.batch_size, self.seed)
         self.model.train()
-        while now.step < config.num_steps and not self._is_over:
-            num_events = self._step(stream, train)
-            last = now.step == config.num_steps
-            if last or now.step % config.eval_every == 0:
-                self._evaluate(validation)
-            on_step(num_events)
-            if not last and now.step % config.checkpoint_every == 0:
-                on_checkpoint()
+        go_on(
+            self.progress,
+            self.config,
+            lambda: self._step(stream, train),
+            lambda: self._evaluate(validation),
+            on_step,
+            on_checkpoint,
+        )
         if self.best:
             self.model.load_state_dict(self.best)
-
-    @property
-    def _is_over(self) -> bool:
-        return 0 < self.config.patience <= self.progress.num_stale
 
     def _step(self, stream: BatchStream, train: ExampleIndex) -> int:
         """One batch; returns how many events it had."""
@@ -341,13 +372,6 @@ class Trainer:
         entry: Metrics = {"step": now.step, "train_loss": now.train_loss}
         score = self.score(validation, self.config.max_eval_batches)
         if score is not None:
-            is_better = score.loss < now.best_loss
+            self.best = better(now, score.loss, self.model) or self.best
             entry |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
-            now.num_stale = 0 if is_better else now.num_stale + 1
-            if is_better:
-                now.best_step = now.step
-                self.best = {
-                    name: value.detach().cpu().clone()
-                    for name, value in self.model.state_dict().items()
-                }
         now.history.append(entry)

@@ -69,24 +69,19 @@ class GenerativeTrainer:
         Raises:
           ValueError: the training comes apart.
         """
-        config, now = self.config, self.progress
         pools = Pools(train, self.seed)
-        if not now.step:
+        if not self.progress.step:
             self.model.prepare(train.some(_MOST_PREPARED))
-        while now.step < config.num_steps and not self._is_over:
-            num_drawn = self._step(pools)
-            last = now.step == config.num_steps
-            if last or now.step % config.eval_every == 0:
-                self._evaluate(validation)
-            on_step(num_drawn)
-            if not last and now.step % config.checkpoint_every == 0:
-                on_checkpoint()
+        engine.go_on(
+            self.progress,
+            self.config,
+            lambda: self._step(pools),
+            lambda: self._evaluate(validation),
+            on_step,
+            on_checkpoint,
+        )
         if self.best:
             self.model.load_state_dict(self.best)
-
-    @property
-    def _is_over(self) -> bool:
-        return 0 < self.config.patience <= self.progress.num_stale
 
     def _step(self, pools: Pools) -> int:
         """One step; returns how many pieces it drew."""
@@ -139,14 +134,7 @@ class GenerativeTrainer:
         entry: Metrics = {"step": now.step, "train_loss": now.train_loss}
         score = self.score(validation)
         if (loss := score.pop(LOSS, None)) is not None:
-            is_better = loss < now.best_loss
-            now.num_stale = 0 if is_better else now.num_stale + 1
-            if is_better:
-                now.best_step = now.step
-                self.best = {
-                    name: value.detach().cpu().clone()
-                    for name, value in self.model.state_dict().items()
-                }
+            self.best = engine.better(now, loss, self.model) or self.best
             entry["validation_loss"] = loss
         entry |= {f"validation_{name}": value for name, value in score.items()}
         now.history.append(entry)
