@@ -19,10 +19,10 @@ from trainers.generative.material import Store
 from trainers.generative.trainer import GenerativeTrainer
 from trainers.models import GENERATORS, make_generator
 from trainers.models.dcrnn import Dcrnn
-from trainers.models.generative import Request
+from trainers.models.generative import Request, descend
 from trainers.models.parts import roll_music
 from trainers.models.parts.roll_forms import Part
-from trainers.models.parts.roll_gan import CRITIC, GENERATOR, RollGan, descend
+from trainers.models.parts.roll_gan import CRITIC, GENERATOR, RollGan
 from trainers.models.parts.roll_wgan import RollWgan
 
 torch.set_num_threads(1)

@@ -8,6 +8,7 @@ feeding of its encoding and of its own hyperparameters, like all models.
 from __future__ import annotations
 
 import contextlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -144,3 +145,15 @@ class GenerativeModel(nn.Module, ABC):
 def stacked(material: Sequence[Material], dtype: npt.DTypeLike) -> Tensor:
     """A batch of equally large material."""
     return torch.from_numpy(np.stack(material).astype(dtype, copy=False))
+
+
+def descend(optimizer: Optimizer, loss: Tensor, clip_norm: float = math.inf) -> float:
+    """One update of an optimizer's parameters; the length of their gradient before clipping."""
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    optimizer.zero_grad()
+    grads = torch.autograd.grad(loss, parameters)
+    for parameter, grad in zip(parameters, grads, strict=True):
+        parameter.grad = grad
+    length = nn.utils.clip_grad_norm_(parameters, clip_norm)
+    optimizer.step()
+    return float(length)

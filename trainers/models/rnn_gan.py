@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from trainers.features import Feeding
-from trainers.models.generative import Metrics, Turn
+from trainers.models.generative import Metrics, Turn, descend
 from trainers.models.parts.roll_forms import Part
-from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams, descend
+from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams
 
 
 @dataclass(frozen=True)

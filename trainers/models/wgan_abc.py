@@ -40,14 +40,22 @@ from typing import ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import TypedHparams
 from trainers.judging.bleu import References
-from trainers.models.generative import LOSS, GenerativeModel, Material, Metrics, Request, Turn
+from trainers.models.generative import (
+    LOSS,
+    GenerativeModel,
+    Material,
+    Metrics,
+    Request,
+    Turn,
+    descend,
+)
 from trainers.models.parts.wgan_abc_nets import Critic, Generator, between, penalty
 from trainers.models.parts.wgan_abc_text import (
     Texts,
@@ -186,11 +194,9 @@ class WganAbc(GenerativeModel):
         gap = 0.0
         for _ in range(self.hparams.critic_steps):
             loss, gap = self._critic_loss(self._windows(turn, length), is_helped)
-            _descend(turn.optimizers["critic"], loss, self.critic, self.hparams.clip_norm)
+            descend(turn.optimizers["critic"], loss, self.hparams.clip_norm)
         loss = self._generator_loss(self._windows(turn, length), is_helped)
-        gradient = _descend(
-            turn.optimizers["generator"], loss, self.generator, self.hparams.clip_norm
-        )
+        gradient = descend(turn.optimizers["generator"], loss, self.hparams.clip_norm)
         self._average()
         return {LOSS: gap, "critic_gap": gap, "gradient": gradient}
 
@@ -346,15 +352,6 @@ class WganAbc(GenerativeModel):
             texts[:, at] = said[:count].cpu().numpy()
             embedded = generator.embed(said)
         return texts
-
-
-def _descend(optimizer: Optimizer, loss: Tensor, net: nn.Module, clip_norm: float) -> float:
-    """A step; returns how long the gradient was."""
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    length = nn.utils.clip_grad_norm_(net.parameters(), clip_norm)
-    optimizer.step()
-    return float(length)
 
 
 def _gumbel(rngs: Sequence[np.random.Generator], size: int) -> Tensor:

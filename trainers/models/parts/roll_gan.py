@@ -6,7 +6,6 @@ beside real ones. Sources are in the models' modules.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,14 @@ from torch.optim import Adam, Optimizer
 from corpus.encodings import EncodedExample
 from trainers.features import Feeding
 from trainers.hparams import TypedHparams
-from trainers.models.generative import GenerativeModel, Material, Metrics, Request, Turn
+from trainers.models.generative import (
+    GenerativeModel,
+    Material,
+    Metrics,
+    Request,
+    Turn,
+    descend,
+)
 from trainers.models.parts import roll_conditions, roll_forms, roll_music
 from trainers.models.parts.roll_forms import Part
 from trainers.models.parts.roll_music import OCTAVE, Floats, Roll
@@ -264,15 +270,3 @@ class RollGan(GenerativeModel):
         lowest = int(self.lowest)
         events[:, lowest : lowest + self.hparams.num_keys] = (logits[0] > 0).cpu().numpy()
         return EncodedExample(events[:, : self.all_keys])
-
-
-def descend(optimizer: Optimizer, loss: Tensor, clip_norm: float = math.inf) -> float:
-    """One update of an optimizer's parameters; the length of their gradient before clipping."""
-    parameters = [each for group in optimizer.param_groups for each in group["params"]]
-    optimizer.zero_grad()
-    grads = torch.autograd.grad(loss, parameters)
-    for parameter, grad in zip(parameters, grads, strict=True):
-        parameter.grad = grad
-    length = nn.utils.clip_grad_norm_(parameters, clip_norm)
-    optimizer.step()
-    return float(length)

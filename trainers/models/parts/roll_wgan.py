@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from trainers.features import Feeding
-from trainers.models.generative import Metrics, Turn
+from trainers.models.generative import Metrics, Turn, descend
 from trainers.models.parts import roll_critic
 from trainers.models.parts.roll_critic import Critic
-from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams, descend
+from trainers.models.parts.roll_gan import CRITIC, RollGan, RollHparams
 from trainers.models.parts.roll_music import OCTAVE
 
 _FAINT = 0.05  # added to shares before their logarithm, as to what is usual of a key
