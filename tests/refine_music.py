@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from note_seq.protobuf import music_pb2
 
-from corpus import config, files, notes, reports, shards
+from corpus import config, files, reports, shards
+from corpus.encodings.piece import read_piece
 from corpus.layout import Layout
 from corpus.records import SPLITS, TEST, TRAIN, VALIDATION, StageReport
 from trainers.refining import job, pieces, tasks
@@ -49,7 +50,7 @@ def _add(
 
 
 def score_of(made: Any) -> Score:
-    return Score.of(notes.parse(made.SerializeToString()))
+    return Score.of(read_piece(made.SerializeToString()))
 
 
 def make_corpus(data: str) -> config.Config:
@@ -85,7 +86,7 @@ def trained(settings: config.Config, num_steps: int = 12) -> str:
 def batch(kind: str) -> Told:
     """Four windows of one song."""
     score, rng = score_of(song(0)), np.random.default_rng(0)
-    return Told.of(pieces.windows(kind, score, tasks.told(kind, score, rng), rng, 4))
+    return Told.of(pieces.windows(kind, tasks.told(kind, score, rng), rng, 4))
 
 
 def no_config(folder: Path) -> list[str]:

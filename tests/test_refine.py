@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from corpus import command, notes, readers
+from corpus import command, readers
 from corpus.encodings import to_midi
+from corpus.encodings.piece import Piece, read_piece
 from tests.refine_music import SMALL, make_corpus, no_config, score_of, song
 from trainers import bundle, refine
 from trainers.bundle import BundleError
@@ -93,8 +94,8 @@ def events(midi: bytes, *, of_notes: bool) -> list[list[tuple[int, str]]]:
     return found
 
 
-def read_notes(midi: bytes) -> notes.NoteArrays:
-    return notes.parse(readers.read_score(midi, "a.mid", "test")[0].payload)
+def read_notes(midi: bytes) -> Piece:
+    return read_piece(readers.read_score(midi, "a.mid", "test")[0].payload)
 
 
 def test_only_lengths_and_velocities_differ(nets_path: str, tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_a_bundle_says_how_it_was_made(nets_path: str) -> None:
 
 
 def test_sequences_are_taken_apart() -> None:
-    told = tasks.told_velocities(score_of(song(5)), None)
+    told = tasks.told_velocities(score_of(song(5)))
     part = told.take(slice(0, 3))
     assert isinstance(part, Sequence)
     assert len(part.target) == len(part.numbers) == len(part.classes) == 3

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing import event_accumulator
 
-from corpus import config, notes, shards, tables
+from corpus import config, shards, tables
+from corpus.encodings.piece import read_piece
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION
 from tests.refine_music import SMALL, TRACKS, batch, make_corpus, no_config, score_of, song, trained
@@ -46,7 +48,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Config:
 def test_beats_follow_the_tempos() -> None:
     made = song(0)
     made.tempos.add(time=1.0, qpm=60)
-    to_beats = BeatMap.of(notes.parse(made.SerializeToString()))
+    to_beats = BeatMap.of(read_piece(made.SerializeToString()))
     times = np.array([0.0, 0.5, 1.0, 3.0])
     assert to_beats(times).tolist() == [0.0, 1.0, 2.0, 4.0]
     assert to_beats.seconds(to_beats(times)).tolist() == times.tolist()
@@ -81,26 +83,12 @@ def test_what_was_true_is_among_the_candidates() -> None:
 
 def test_the_velocity_net_is_told_no_velocity() -> None:
     made = song(2)
-    before = tasks.told_velocities(score_of(made), None)
+    before = tasks.told_velocities(score_of(made))
     for note in made.notes:
         note.velocity = 127 - note.velocity
-    after = tasks.told_velocities(score_of(made), None)
+    after = tasks.told_velocities(score_of(made))
     assert np.array_equal(before.numbers, after.numbers)
     assert not np.array_equal(before.target, after.target)
-
-
-def test_what_nobody_played_is_not_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = song(2)
-    for note in made.notes:
-        if note.program == 33:
-            note.velocity = 100
-    score = score_of(made)
-    monkeypatch.setattr(tasks, "_KNOWN_SHARE", 1.0)
-    told = tasks.told(VELOCITIES, score, np.random.default_rng(0))
-    tuned = ~score.is_drum
-    assert np.array_equal(np.isnan(told.target)[tuned], (score.program == 33)[tuned])
-    monkeypatch.setattr(tasks, "_KNOWN_SHARE", 0.0)
-    assert not np.isnan(tasks.told(VELOCITIES, score, np.random.default_rng(0)).target).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,6 +181,15 @@ def test_what_is_done_is_not_done_again(
         assert words in first
     card = Path(Layout(small.data).model(job.MODEL, "rock")) / "MODEL_CARD.md"
     assert "percent of what a note lasted" in card.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensorboard_shows_losses_and_held_out_errors(kind: str, small: config.Config) -> None:
+    trained(small)
+    folder = Path(Layout(small.data).model(job.MODEL, "rock")) / kind
+    board = event_accumulator.EventAccumulator(str(folder)).Reload()
+    assert [scalar.step for scalar in board.Scalars("loss/train")] == list(range(1, 13))
+    assert [scalar.step for scalar in board.Scalars("error/validation")] == [5, 10, 12]
 
 
 def test_what_another_genre_holds_out_is_not_learned(small: config.Config) -> None:

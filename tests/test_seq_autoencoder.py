@@ -1,19 +1,17 @@
-"""Sequential autoencoders: losses of codes, training, paths through codes, and their proof."""
+"""Sequential autoencoders: losses of codes, training, and paths through codes."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from corpus.config import Config, ExamplesConfig, SampleConfig, TrainConfig
+from corpus.config import ExamplesConfig, SampleConfig, TrainConfig
 from corpus.encodings import EncodedExample, Events, open_encoding
-from corpus.records import TEST, TRAIN, VALIDATION
 from trainers import engine
 from trainers.features import Feeding
 from trainers.generative.material import Pools, Store
@@ -32,7 +30,6 @@ from trainers.models.parts.seq_autoencoder_nets import (
     signs,
 )
 from trainers.models.seq_autoencoder import ContinuousSeqAutoencoder, SeqAutoencoder
-from trainers.proving import seq_autoencoder as proof
 
 NUM_CLASSES, WINDOW, BITS = 9, 4, 6
 SMALL = SeqAutoencoderHparams(
@@ -335,69 +332,14 @@ def test_the_continuous_model_has_both_losses_of_codes() -> None:
         of.changed("continuity=sideways")
 
 
-def abc_of(count: int) -> str:
-    """Tunes of sixteen bars, each with other notes."""
-    rng = np.random.default_rng(0)
-    tunes = []
-    for number in range(count):
-        bars = ["".join(rng.choice(list("CDEFGABc"), 4)) for _ in range(16)]
-        tunes.append(f"X:{number + 1}\nT:t\nM:4/4\nL:1/4\nK:C\n" + "|".join(bars) + "|\n")
-    return "\n".join(tunes)
-
-
-def test_the_proof_reads_songs_and_deals_each_once(tmp_path: Path) -> None:
-    (tmp_path / "a.abc").write_text(abc_of(60))
-    (tmp_path / "b.abc").write_text(abc_of(60))  # the same again
-    found = proof.read_songs(str(tmp_path), ENCODING)
-    assert sum(map(len, found.values())) == 60
-    assert all(len(found[split]) >= 2 for split in (TRAIN, VALIDATION, TEST))
-
-
-def test_the_proof_says_what_it_lacks(tmp_path: Path) -> None:
-    (tmp_path / "a.abc").write_text(abc_of(1))
-    with pytest.raises(ValueError, match="some fifty"):
-        proof.read_songs(str(tmp_path), ENCODING)
-
-
-def test_verdicts_compare_the_order_with_the_report() -> None:
-    same = list(proof.verdicts(proof.PUBLISHED))
-    assert all(line.endswith("as in the report") for line in same[:3])
-    assert same[3].endswith("reached")
-    other = {**proof.PUBLISHED, proof.CONTINUOUS: (0.04, 0.2, 1.45)}
-    lines = list(proof.verdicts(other))
-    assert "only continuity below continuous" in lines[1]
-    assert "only continuity below continuous" in lines[2]
-    assert lines[3].endswith("missed")
-
-
-def test_the_four_rows_differ_in_the_two_losses() -> None:
-    found = proof.rows(SMALL)
-    assert list(found) == list(proof.PUBLISHED)
-    has = {
-        label: (of.continuity != NONE, of.quantization_weight > 0) for label, of in found.items()
-    }
-    assert has == {
-        proof.VANILLA: (False, False),
-        proof.CONTINUOUS: (True, True),
-        proof.ONLY_CONTINUITY: (True, False),
-        proof.ONLY_QUANTIZATION: (False, True),
-    }
-
-
-def test_a_training_of_the_proof_repeats(tmp_path: Path) -> None:
-    (tmp_path / "a.abc").write_text(abc_of(40))
-    found = proof.read_songs(str(tmp_path), ENCODING)
-    first, second = (proof.run((SMALL, 0), found, 4) for _ in range(2))
-    assert first.test == second.test
-    assert set(proof.FIGURES) <= set(first.test)
-
-
-@pytest.mark.slow
-def test_the_proof_prints_its_table(tmp_path: Path) -> None:
-    (tmp_path / "a.abc").write_text(abc_of(40))
-    config = dataclasses.replace(
-        Config(), train=TrainConfig(num_steps=3, hparams="num_units=8,batch_size=8")
-    )
-    lines = list(proof.prove(str(tmp_path), config))
-    assert sum(line.startswith(proof.CONTINUOUS) for line in lines) == proof.NUM_SEEDS + 3
-    assert lines[-2].startswith("aim of continuous")
+def test_the_losses_of_codes_rise_as_asked() -> None:
+    of = dataclasses.replace(SMALL, continuity_rise=0.5, quantization_rise=0.0, margin=0.0)
+    model, first, second = made(of), codes(1).detach(), codes(2).detach()
+    begun, halfway, whole = (model._losses(first, second, done) for done in (0.0, 0.25, 0.5))
+    assert float(begun["continuity"]) == 0.0
+    assert float(halfway["continuity"]) == pytest.approx(float(whole["continuity"]) / 2)
+    expected = of.quantization_weight * float(quantization_loss(first))
+    assert float(begun["quantization"]) == pytest.approx(expected)
+    later = made(dataclasses.replace(of, quantization_rise=0.5))._losses(first, second, 0.25)
+    assert float(later["quantization"]) == pytest.approx(expected / 2)
+    assert model._losses(first, second) == model._losses(first, second, 1.0)

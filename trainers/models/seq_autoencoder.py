@@ -9,11 +9,11 @@ all codes near their signs: then a piece is a path through the corners of a cube
 are new paths.
 
 Where report and code differ, we follow the report in having two decoders, with embeddings of
-their own, and in cutting pieces into windows from their first event on; the code in the margin
-that "cross" lets pass, and in its factors' size (the report says 10^-4). Ours: a code is told to
-the decoders at every step and not as the state of a layer of its own, the learning rate falls, the
-factors of the losses of codes rise, and the two parts have an optimizer each, that of the decoder
-of signs with a higher learning rate.
+their own, and in cutting pieces into windows from their first event on; the code in that "cross"
+lets a margin pass (there one bit), and in its factors' size (the report says 10^-4). Ours: a code
+is told to the decoders at every step and not as the state of a layer of its own, the learning rate
+falls, the factor of neighboring codes' distance rises, and the two parts have an optimizer each,
+that of the decoder of signs with a higher learning rate.
 """
 
 from __future__ import annotations
@@ -156,11 +156,12 @@ class SeqAutoencoder(GenerativeModel):
     def _losses(self, code: Tensor, following: Tensor, done: float = 1.0) -> dict[str, Tensor]:
         """What is wanted of codes, weighted, where a share of the training is done."""
         of = self.hparams
-        share = min(done / of.rise, 1.0) if of.rise else 1.0
         apart = continuous_loss(of.continuity, code, following, of.margin)
+        continuity = of.continuity_weight * _risen(of.continuity_rise, done)
+        quantization = of.quantization_weight * _risen(of.quantization_rise, done)
         return {
-            "continuity": share * of.continuity_weight * apart,
-            "quantization": share * of.quantization_weight * quantization_loss(code),
+            "continuity": continuity * apart,
+            "quantization": quantization * quantization_loss(code),
         }
 
     def _learn(self, name: str, loss: Tensor, turn: Turn) -> Tensor:
@@ -296,8 +297,13 @@ class ContinuousSeqAutoencoder(SeqAutoencoder):
     """The same, with neighboring codes near each other and all codes near their signs."""
 
     defaults: ClassVar[TypedHparams] = dataclasses.replace(
-        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0015
+        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0081
     )
+
+
+def _risen(rise: float, done: float) -> float:
+    """How much of a factor counts that rises in a share of the training."""
+    return min(done / rise, 1.0) if rise else 1.0
 
 
 def _nats(logits: Tensor, windows: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ PROOFS = {
     "abc_tunes": Proof("abc_tunes", "BLEU and legibility of wgan_abc, of a folder of ABC files"),
     "rolls": Proof("rolls", "scale, entropy and collapse of the GANs of piano rolls"),
     "blanks": Proof("blanks", "notes that pix2pix restores"),
+    "velocities": Proof("velocities", "Velocity Nets on all pieces of a DATA folder"),
 }
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus import encodings, files, notes, readers
+from corpus import encodings, files, readers
+from corpus.encodings.piece import Piece, read_piece
 from trainers.refining import predicting
 from trainers.refining.midi_edit import MidiEdit, NotPlainError
 from trainers.refining.nets import DURATIONS, VELOCITIES, RefineNet
@@ -86,45 +87,46 @@ def refine(nets: Mapping[str, RefineNet], path: str, wish: Wish) -> Refined:
       ValueError, OSError: as `read`.
     """
     data, read_score = read(path)
-    arrays = notes.parse(read_score.payload)
-    score = Score.of(arrays)
+    piece = read_piece(read_score.payload)
+    score = Score.of(piece)
     chosen = np.ones(len(score), np.bool_) if wish.drums else ~score.is_drum
-    change = _change(nets, arrays, score, wish, chosen)
+    change = _change(nets, piece, score, wish, chosen)
     warnings = [] if chosen.any() else ["there is no note to refine; --drums refines drums, too"]
     try:
         if read_score.media != readers.MIDI:
             raise NotPlainError(f"it is {read_score.media}")
-        midi = _edited(data, arrays, change)
+        midi = _edited(data, piece, change)
     except NotPlainError as error:
         warnings.append(f"the file is written anew, since {error}; texts and channels may differ")
         midi = _rewritten(read_score, change)
-    return _refined(midi, arrays, score, chosen, change, tuple(warnings))
+    return _refined(midi, piece, score, chosen, change, tuple(warnings))
 
 
 def _change(
-    nets: Mapping[str, RefineNet], arrays: notes.NoteArrays, score: Score, wish: Wish, chosen: Flags
+    nets: Mapping[str, RefineNet], piece: Piece, score: Score, wish: Wish, chosen: Flags
 ) -> _Change:
-    ratios = np.ones(len(arrays.start))
-    velocities = arrays.velocity.astype(np.int64)
+    ratios = np.ones(len(piece.start))
+    velocities = piece.velocity.astype(np.int64)
     which = score.order[chosen]
     if wish.durations:
         found = predicting.restored(nets[DURATIONS], score, score.seconds)
         ratios[which] = (found / score.seconds)[chosen]
     if wish.velocities:
-        level = levels(score, score.velocity * 1.0) if wish.keeps_level else None
-        loud = predicting.velocities(nets[VELOCITIES], score, level)
+        loud = predicting.velocities(nets[VELOCITIES], score)
+        if wish.keeps_level:
+            loud = predicting.at_level(score, loud, levels(score, score.velocity * 1.0))
         mean = levels(score, loud)
         loud = mean + wish.strength * (loud - mean)
         velocities[which] = np.clip(np.rint(loud), 1, 127).astype(np.int64)[chosen]
     return _Change(ratios, velocities)
 
 
-def _edited(data: bytes, arrays: notes.NoteArrays, change: _Change) -> bytes:
+def _edited(data: bytes, piece: Piece, change: _Change) -> bytes:
     """The file itself, with other ends and velocities."""
     edit = MidiEdit(data)
     place = edit.match(
-        arrays.start, arrays.pitch.astype(np.int64), arrays.is_drum,
-        arrays.velocity.astype(np.int64), arrays.end,
+        piece.start, piece.pitch.astype(np.int64), piece.is_drum,
+        piece.velocity.astype(np.int64), piece.end,
     )  # fmt: skip
     ratios, velocities = np.empty(len(place)), np.empty(len(place), np.int64)
     ratios[place], velocities[place] = change.ratios, change.velocities
@@ -144,7 +146,7 @@ def _rewritten(read_score: readers.Score, change: _Change) -> bytes:
 
 def _refined(
     midi: bytes,
-    arrays: notes.NoteArrays,
+    piece: Piece,
     score: Score,
     chosen: Flags,
     change: _Change,
@@ -152,7 +154,7 @@ def _refined(
 ) -> Refined:
     which = score.order[chosen]
     stretch = np.abs(change.ratios[which] - 1.0)
-    shift = np.abs(change.velocities[which] - arrays.velocity[which])
+    shift = np.abs(change.velocities[which] - piece.velocity[which])
     return Refined(
         midi=midi,
         num_notes=len(which),

@@ -13,7 +13,7 @@ from trainers.hparams import Hparams
 from trainers.refining.nets import KINDS, RefineNet, make_net
 from trainers.weights import BundleError, Format, require_fit
 
-FORMAT = 1  # raise it when features or nets change
+FORMAT = 2  # raise it when features or nets change
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class RefineInfo:
       hparams: name of a net -> its hyperparameters.
       genre: what it was trained for; genres: those whose pieces it learned from.
       corpus_hash: of the subsets' shards; licenses: license -> tracks to train on.
+      dynamics: how much of the dynamics that the Velocity Net finds counts, where parts keep their
+        mean; chosen on held-out pieces.
       seed: of the run; steps: name of a net -> the step behind its weights.
       metrics: what was measured; of a checkpoint, where the training stands.
       versions: of what shaped the weights.
@@ -38,6 +40,7 @@ class RefineInfo:
     steps: dict[str, int]
     metrics: dict[str, Any]
     versions: dict[str, str]
+    dynamics: float = 1.0
     format: int = FORMAT
 
 

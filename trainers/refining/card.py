@@ -68,10 +68,8 @@ def verdicts(measured: Mapping[str, Any]) -> list[str]:
         lengths, velocities = groups.get(DURATIONS, {}), groups.get(VELOCITIES, {})
         found += [_of_lengths(f"{genre}, {group}", f) for group, f in lengths.items()]
         for group, f in velocities.items():
-            if f["constant"] and group in GROUPS:
-                found.append(_of_velocities(f"{genre}, {group}", f))
-            elif f["constant"] and f["level"]:
-                found.append(_at_level(f"{genre}, {group}", f))
+            if group not in GROUPS and f["constant"] and f["level"]:
+                found += [_of_velocities(f"{genre}, {group}", f), _at_level(f"{genre}, {group}", f)]
     return found
 
 
@@ -93,7 +91,7 @@ def _of_velocities(name: str, f: Mapping[str, float]) -> str:
 def _at_level(name: str, f: Mapping[str, float]) -> str:
     of_constant, of_level = f["net_level"] / f["constant"], f["net_level"] / f["level"]
     return (
-        f"{name}: told the mean of each part, as it is by default, its error is "
+        f"{name}: moved to the mean of each part, as it is by default, its error is "
         f"{100 * of_constant:.0f} % of the constant's, and {100 * of_level:.0f} % of what the mean "
         "alone gives"
     )
@@ -109,7 +107,10 @@ def _lines(info: RefineInfo, bundle_name: str) -> Iterator[str]:
     yield f"# Refining nets: {info.genre}"
     yield ""
     yield "A Duration Net and a Velocity Net that GenreMill trained on"
-    yield f"{info.metrics['num_train']:,} pieces of {', '.join(info.genres)}."
+    yield (
+        f"{info.metrics['num_train']:,} pieces of {', '.join(info.genres)}; "
+        f"velocities on {info.metrics['num_played']:,} of them, in which parts have dynamics."
+    )
     yield ""
     yield f"    python -m trainers.refine --bundle {bundle_name} --durations in.mid out.mid"
     yield ""
@@ -127,8 +128,9 @@ def _lines(info: RefineInfo, bundle_name: str) -> Iterator[str]:
     yield ""
     yield "Velocities, mean absolute error. `constant`: of each pitch, from the training pieces;"
     yield "`net`: told nothing of velocities. `constant of piece`: of each pitch, from the piece's"
-    yield "own velocities; `level`: each part's mean (each drum's); `net at level`: the net, told"
-    yield "that mean. `played`: of those whose velocities differ by 2 and more."
+    yield "own velocities; `level`: each part's mean (each drum's); `net at level`: the net, moved"
+    yield f"to that mean with {info.dynamics:g} of its dynamics. `played`: parts whose velocities"
+    yield "differ by 2 and more, and constants of such parts: only from these the net learns."
     yield ""
     yield from _markdown(VELOCITY_COLUMNS, velocity_rows(measured))
     yield ""
@@ -137,8 +139,9 @@ def _lines(info: RefineInfo, bundle_name: str) -> Iterator[str]:
     yield from (f"- {note}" for note in info.metrics["notes"])
     yield "- The Duration Net changes a length by a sixth less to a quarter more at most, and moves"
     yield "  no beginning."
-    yield "- The Velocity Net says what is usual, which is smoother than what anybody plays;"
-    yield "  `--strength 2` doubles its dynamics. How loud a part is, notes alone hardly tell."
+    yield "- The Velocity Net says what is usual, which is smoother than what anybody plays. Where"
+    yield f"  parts keep their mean, {info.dynamics:g} of the dynamics it finds are used, as fits"
+    yield "  held-out pieces; `--strength 2` doubles that. How loud a part is, notes hardly tell."
     yield ""
     yield "## What they learned from"
     yield ""

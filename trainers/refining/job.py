@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, cast
-
-from tqdm import tqdm
 
 from corpus import files, reports, tables
 from corpus.config import Config
@@ -19,14 +15,21 @@ from trainers import stopping
 from trainers.bundle import BundleError
 from trainers.data import ALL_GENRES
 from trainers.refining import bundles, card
-from trainers.refining.measuring import Constants, measure_durations, measure_velocities
+from trainers.refining.measuring import (
+    Constants,
+    fitting_dynamics,
+    measure_durations,
+    measure_velocities,
+)
 from trainers.refining.nets import DURATIONS, KINDS, VELOCITIES, RefineNet
 from trainers.refining.pieces import Piece, corpus_hash, find_genres, find_pieces, usable
+from trainers.refining.showing import shown
 from trainers.refining.training import DEFAULTS, Trainer
 
 MODEL = "refine"
 NUM_STEPS = 1000
 _FEW = 20
+_Pieces = dict[str, list[Piece]]  # by name of the net
 
 
 class Job:
@@ -64,31 +67,43 @@ class Job:
         pieces = usable(find_pieces(self.config, self.genres, TRAIN))
         held_out = usable(find_pieces(self.config, self.genres, VALIDATION))
         notes = self._too_few(pieces, held_out)
+        learned = {k: pieces[k] or pieces[DURATIONS] for k in KINDS}
         if not any(files.exists(self._checkpoint(kind)) for kind in KINDS):
             reports.clear(self.folder)
-        trainers = {kind: self._fit(kind, pieces, held_out) for kind in KINDS}
+        trainers = {kind: self._fit(kind, learned[kind], held_out[kind]) for kind in KINDS}
         notes += [n for t in trainers.values() for n in t.progress.watch.notes(t.kind)]
         nets = {kind: trainer.net for kind, trainer in trainers.items()}
+        dynamics = fitting_dynamics(nets[VELOCITIES], held_out[VELOCITIES])
         metrics = {
-            "num_train": len(pieces),
-            "num_validation": len(held_out),
-            "measured": self._measured(nets, pieces),
+            "num_train": len(pieces[DURATIONS]),
+            "num_played": len(pieces[VELOCITIES]),
+            "num_validation": len(held_out[DURATIONS]),
+            "measured": self._measured(nets, pieces[DURATIONS], dynamics),
             "history": {kind: t.progress.history for kind, t in trainers.items()},
             "notes": notes,
         }
         steps = {k: t.progress.best_step or t.progress.step for k, t in trainers.items()}
-        return self._finish(nets, self._info(steps, metrics), time.monotonic() - started)
+        info = dataclasses.replace(self._info(steps, metrics), dynamics=dynamics)
+        return self._finish(nets, info, time.monotonic() - started)
 
-    def _too_few(self, pieces: list[Piece], held_out: list[Piece]) -> list[str]:
-        if not pieces:
+    def _too_few(self, pieces: _Pieces, held_out: _Pieces) -> list[str]:
+        count, num_played = len(pieces[DURATIONS]), len(pieces[VELOCITIES])
+        if not count:
             raise ValueError(
                 f"{self.genre}: no piece to learn from; see the notes of `make report`"
             )
         notes = []
-        if not held_out:
+        if not held_out[DURATIONS]:
             notes.append("no validation piece: the last weights are kept, whatever they learned")
-        if len(pieces) < _FEW:
-            notes.append(f"{len(pieces)} pieces are few: expect the nets to know little else")
+        if not num_played:
+            notes.append("no part has dynamics: the Velocity Net learns that there are none")
+        elif num_played < _FEW:
+            notes.append(
+                f"{num_played} of {count} pieces have dynamics, which are few: expect the Velocity "
+                "Net to know little else"
+            )
+        if count < _FEW:
+            notes.append(f"{count} pieces are few: expect the nets to know little else")
         return notes
 
     def _fit(self, kind: str, pieces: list[Piece], held_out: list[Piece]) -> Trainer:
@@ -101,7 +116,7 @@ class Job:
             info = self._info({kind: trainer.progress.step}, now)
             bundles.save(self._checkpoint(kind), trainer.tensors(), info)
 
-        with stopping.wishes() as wish, _bar(kind, trainer) as show:
+        with stopping.wishes() as wish, shown(trainer, files.join(self.folder, kind)) as show:
 
             def on_step() -> None:
                 show()
@@ -128,14 +143,16 @@ class Job:
         if (info.metrics.get("key"), info.corpus_hash) == (self.config_hash, self.corpus_hash):
             trainer.load(tensors, info.metrics["progress"])
 
-    def _measured(self, nets: dict[str, RefineNet], pieces: list[Piece]) -> dict[str, Any]:
+    def _measured(
+        self, nets: dict[str, RefineNet], pieces: list[Piece], dynamics: float
+    ) -> dict[str, Any]:
         constants, seed = Constants.of(pieces), self.config.seed
         found: dict[str, Any] = {}
         for genre in self.genres:
             test = find_pieces(self.config, [genre], TEST)
             found[genre] = {
                 DURATIONS: measure_durations(nets[DURATIONS], test, constants, seed),
-                VELOCITIES: measure_velocities(nets[VELOCITIES], test, constants),
+                VELOCITIES: measure_velocities(nets[VELOCITIES], test, constants, dynamics),
             }
         return found
 
@@ -197,21 +214,3 @@ class Job:
         )  # fmt: skip
         reports.write(self.folder, report)
         return report
-
-
-@contextmanager
-def _bar(kind: str, trainer: Trainer) -> Iterator[Callable[[], None]]:
-    """A bar where somebody looks; gives what is to be called after a step."""
-    bar = tqdm(
-        total=trainer.num_steps, initial=trainer.progress.step, desc=f"train {kind}", unit="step",
-        disable=not sys.stderr.isatty(), leave=False,
-    )  # fmt: skip
-
-    def show() -> None:
-        bar.set_postfix(loss=f"{trainer.progress.watch.mean_loss:.3f}")
-        bar.update()
-
-    try:
-        yield show
-    finally:
-        bar.close()

@@ -18,6 +18,7 @@ PLAYED = "played"
 _NUM_KEYS, _NUM_VELOCITIES = 256, 128
 _SIXTEENTH, _TWELFTH = 0.25, 1 / 12  # quarters
 _MAX_LEARNED = 400  # pieces that constants are taken from
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _BINS = np.geomspace(0.01, 60.0, 400)  # seconds, for medians of lengths
 
 Figures = dict[str, float]
@@ -33,24 +34,30 @@ class Constants:
     """The best constant of each pitch over training pieces: its median, which errs least.
 
     Attributes:
-      velocity: (256,) by pitch, drums from 128 on; seconds: the same of lengths.
+      velocity: (256,) by pitch, drums from 128 on; played: the same of parts with dynamics.
+      seconds: the same of lengths.
     """
 
     velocity: Floats
+    played: Floats
     seconds: Floats
 
     @classmethod
     def of(cls, pieces: Sequence[Piece]) -> Constants:
         """Those of some pieces, spread evenly."""
-        by_velocity = np.zeros((_NUM_KEYS, _NUM_VELOCITIES))
+        by_velocity, of_played = np.zeros((2, _NUM_KEYS, _NUM_VELOCITIES))
         by_length = np.zeros((_NUM_KEYS, len(_BINS)))
         step = max(len(pieces) // _MAX_LEARNED, 1)
         for piece in pieces[::step]:
             score = piece.score()
+            which = played(score)
             np.add.at(by_velocity, (_keys(score), score.velocity), 1)
+            np.add.at(of_played, (_keys(score)[which], score.velocity[which]), 1)
             bins = np.minimum(np.searchsorted(_BINS, score.seconds), len(_BINS) - 1)
             np.add.at(by_length, (_keys(score), bins), 1)
-        return cls(_medians(by_velocity) * 1.0, _BINS[_medians(by_length)])
+        return cls(
+            _medians(by_velocity) * 1.0, _medians(of_played) * 1.0, _BINS[_medians(by_length)]
+        )
 
 
 def _medians(counts: Floats) -> Longs:
@@ -149,36 +156,55 @@ def _off_grid(score: Score, seconds: Floats) -> Floats:
     return off
 
 
+def fitting_dynamics(net: RefineNet, pieces: Sequence[Piece]) -> float:
+    """How much of what the Velocity Net finds is so: the share of _SHARES that errs least.
+
+    Of tuned parts with dynamics, kept at their means; 1 where no piece has such a part.
+    """
+    errors = np.zeros(len(_SHARES))
+    for piece in pieces:
+        score = piece.score()
+        which, truth = played(score) & ~score.is_drum, score.velocity * 1.0
+        level, loud = levels(score, truth), predicting.velocities(net, score)
+        for at, share in enumerate(_SHARES):
+            found = predicting.at_level(score, loud, level, share)
+            errors[at] += np.abs(found - truth)[which].sum()
+    return _SHARES[int(errors.argmin())] if errors.any() else 1.0
+
+
 def measure_velocities(
-    net: RefineNet, pieces: Sequence[Piece], constants: Constants
+    net: RefineNet, pieces: Sequence[Piece], constants: Constants, dynamics: float = 1.0
 ) -> dict[str, Figures]:
     """Group of GROUPS -> figures: mean absolute errors in velocities, 1 to 127.
 
     `constant`: of each pitch, from the training pieces; `net`: told nothing of velocities.
     `constant_of_piece`: of each pitch, from the piece's own velocities, the best that a constant
-    can do; `level`: the mean of each part (of each drum); `net_level`: the net, told that mean.
+    can do; `level`: the mean of each part (of each drum); `net_level`: the net, moved to that mean
+    with so much of its `dynamics`.
     `pieces_reached`: pieces where `net` errs by at most 80 % of `constant`. Played are parts and
-    drums that have dynamics.
+    drums that have dynamics; their `constant` is taken from such parts, too.
     """
     sums = {name: _Sums() for group in GROUPS for name in (group, f"{group}, {PLAYED}")}
+    goal = ("net", "constant", 0.8)
     for piece in pieces:
         score = piece.score()
         if len(score) < MIN_NOTES:
             continue
         truth = score.velocity * 1.0
-        level = levels(score, truth)
+        level, loud = levels(score, truth), predicting.velocities(net, score)
         guesses = {
             "constant": constants.velocity[_keys(score)],
-            "net": predicting.velocities(net, score),
+            "net": loud,
             "constant_of_piece": _own_constants(score),
             "level": level,
-            "net_level": predicting.velocities(net, score, level),
+            "net_level": predicting.at_level(score, loud, level, dynamics),
         }
         columns = {name: np.abs(guess - truth) for name, guess in guesses.items()}
+        of_played = {**columns, "constant": np.abs(constants.played[_keys(score)] - truth)}
         has_dynamics = played(score)
         for group, which in _groups(score):
-            sums[group].add(columns, which, ("net", "constant", 0.8))
-            sums[f"{group}, {PLAYED}"].add(columns, which & has_dynamics, ("net", "constant", 0.8))
+            sums[group].add(columns, which, goal)
+            sums[f"{group}, {PLAYED}"].add(of_played, which & has_dynamics, goal)
     return {group: each.figures() for group, each in sums.items() if each.notes}
 
 

@@ -1,18 +1,17 @@
-"""The two nets: both read a part's notes forwards and backwards, and say a distribution of each.
+"""The two nets: both read notes forwards and backwards, and say a distribution of each.
 
-Both say a mixture of Laplace distributions. Those of the Duration Net are of the logarithm of the
-ratio of the length that a note had to the one that it has: one stands at each candidate that
-`duration_features` tells, a few stand where the net puts them. Those of the Velocity Net stand at
-the level of the part, where it is known, and where the net puts them. Of lengths the median is
-taken, which has the least absolute error; of velocities the mean where the level is known: the
-median of a note that may be louder as well as softer is the level, and a piece would stay as flat
-as it was.
+Both say a mixture of Laplace distributions, and take its median, which has the least absolute
+error. Those of the Duration Net, which reads part after part, are of the logarithm of the ratio of
+the length that a note had to the one that it has: one stands at each candidate that
+`duration_features` tells, a few stand where the net puts them. The Velocity Net reads all parts
+in time; its distributions stand where it puts them.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +26,15 @@ from trainers.refining import duration_features, velocity_features
 DURATIONS, VELOCITIES = KINDS = "durations", "velocities"
 
 _PROGRAM_SIZE, _PITCH_SIZE = 12, 12
-_NUM_PROGRAMS, _NUM_PITCHES = 129, 256  # 128 is drums; a drum's pitch has 128 added
+_DRUMS = 128  # as a program; a drum's pitch has 128 added
+_NUM_PROGRAMS, _NUM_PITCHES = 129, 256
 _NUM_FREE = 4
+_NUM_READERS = 3
 _SHARPEST, _BLUNTEST = 0.002, 0.3  # of a Laplace distribution, as a logarithm of a ratio
 _NUM_HALVINGS = 14
-_SHARPEST_VELOCITY, _BLUNTEST_VELOCITY = 0.015, 1.0  # of velocity_features.UNIT
-_WIDEST = 3.0  # units that a velocity can be from its level
+_USUAL, _UNIT = 80.0, 32.0  # what velocities are counted from, and in steps of what
+_SHARPEST_VELOCITY, _BLUNTEST_VELOCITY = 0.015, 1.0  # units
+_WIDEST = 3.0  # units that a velocity can be from the usual one
 _CANDIDATE_SCALE = 6.0  # brings logarithms of ratios to about 1
 
 
@@ -43,7 +45,7 @@ class Told:
     Attributes:
       numbers: (batch, notes, features) float32; nan where a candidate is none.
       classes: (batch, notes, 2) int64, program and pitch.
-      target: (batch, notes) float32, what is to be found out.
+      target: (batch, notes) float32, what is to be found out; nan where nothing is.
     """
 
     numbers: Tensor
@@ -68,13 +70,31 @@ class Sequence:
     classes: npt.NDArray[np.int64]
     target: npt.NDArray[np.float32]
 
+    @property
+    def is_drum(self) -> npt.NDArray[np.bool_]:
+        """(notes,) which of them are drums."""
+        found: npt.NDArray[np.bool_] = self.classes[:, 0] == _DRUMS
+        return found
+
     def take(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
         """Some of the notes."""
         return Sequence(self.numbers[which], self.classes[which], self.target[which])
 
 
 class RefineNet(nn.Module):
-    """What both nets share: embeddings, a layer over each note, LSTMs over the part."""
+    """What both nets have in common: they say a loss, and what they guess."""
+
+    @abstractmethod
+    def nats(self, told: Told) -> Tensor:
+        """() the mean loss of the notes."""
+
+    @abstractmethod
+    def guess(self, told: Told) -> Tensor:
+        """(batch, notes) what the net says."""
+
+
+class Reader(nn.Module):
+    """Embeddings, a layer over each note, LSTMs over its neighbors on both sides."""
 
     def __init__(self, num_numbers: int, num_outputs: int, hparams: Hparams) -> None:
         super().__init__()
@@ -92,24 +112,16 @@ class RefineNet(nn.Module):
         self.mix = nn.Linear(width + sizes[-1], width)
         self.leave = nn.Linear(width, num_outputs)
 
-    def read(self, told: Tensor, classes: Tensor) -> Tensor:
-        """(batch, notes, outputs) of (batch, notes, numbers)."""
+    def forward(self, numbers: Tensor, classes: Tensor) -> Tensor:
+        """(batch, notes, outputs) of (batch, notes, numbers) and (batch, notes, 2)."""
         embedded = [self.programs(classes[..., 0]), self.pitches(classes[..., 1])]
-        entered = self.dropout(F.silu(self.enter(torch.cat([told, *embedded], -1))))
+        entered = self.dropout(F.silu(self.enter(torch.cat([numbers, *embedded], -1))))
         heard = entered
         for layer in self.layers:
             heard, _ = layer(heard)
         mixed = F.silu(self.mix(torch.cat([entered, self.dropout(heard)], -1)))
         left: Tensor = self.leave(mixed)
         return left.float()
-
-    @abstractmethod
-    def nats(self, told: Told) -> Tensor:
-        """() the mean loss of the notes."""
-
-    @abstractmethod
-    def guess(self, told: Told) -> Tensor:
-        """(batch, notes) what the net says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +143,6 @@ class Mixture:
         density = self.weights - off / self.scales - (2.0 * self.scales).log()
         loss: Tensor = -density.logsumexp(-1)[counts].mean()
         return loss
-
-    def mean(self) -> Tensor:
-        """(batch, notes) the expected values."""
-        return (self.weights.exp() * self.centers).sum(-1)
 
     def median(self, low: Tensor, high: Tensor) -> Tensor:
         """(batch, notes) the median, between two bounds of that shape."""
@@ -159,7 +167,8 @@ class DurationNet(RefineNet):
     def __init__(self, hparams: Hparams) -> None:
         candidates = duration_features.NUM_CANDIDATES
         outputs = 2 * (candidates + _NUM_FREE) + _NUM_FREE
-        super().__init__(duration_features.NUM_FEATURES, outputs, hparams)
+        super().__init__()
+        self.reader = Reader(duration_features.NUM_FEATURES, outputs, hparams)
 
     def _mixture(self, told: Told) -> Mixture:
         count = duration_features.NUM_CANDIDATES
@@ -168,7 +177,7 @@ class DurationNet(RefineNet):
         candidates = torch.nan_to_num(raw)
         context = told.numbers[..., count:]
         numbers = [candidates * _CANDIDATE_SCALE, missing.float(), context]
-        left = self.read(torch.cat(numbers, -1), told.classes)
+        left = self.reader(torch.cat(numbers, -1), told.classes)
         weights, sharpness, free = torch.split(
             left, [count + _NUM_FREE, count + _NUM_FREE, _NUM_FREE], -1
         )
@@ -193,45 +202,39 @@ class DurationNet(RefineNet):
 
 
 class VelocityNet(RefineNet):
-    """Velocities, of all but velocities, and perhaps of how loud the parts are."""
+    """Velocities, of all but velocities, by readers that learn side by side.
+
+    What a file's velocities are is a guess; the mean of several guesses errs less than each.
+    """
 
     def __init__(self, hparams: Hparams) -> None:
-        outputs = 2 * (1 + _NUM_FREE) + _NUM_FREE
-        super().__init__(velocity_features.NUM_FEATURES, outputs, hparams)
-
-    def _mixture(self, told: Told) -> Mixture:
-        """In units of velocity_features.UNIT, from the level, or from USUAL where it is unknown."""
-        left = self.read(told.numbers, told.classes)
-        weights, sharpness, free = torch.split(left, [1 + _NUM_FREE, 1 + _NUM_FREE, _NUM_FREE], -1)
-        is_known = told.numbers[..., -1:] > 0
-        never = F.pad(~is_known, (0, _NUM_FREE))
-        return Mixture(
-            weights.masked_fill(never, -1e4).log_softmax(-1),
-            F.pad(_WIDEST * torch.tanh(free / 2), (1, 0)),
-            _scales(sharpness, _SHARPEST_VELOCITY, _BLUNTEST_VELOCITY),
+        super().__init__()
+        self.readers = nn.ModuleList(
+            Reader(velocity_features.NUM_FEATURES, 3 * _NUM_FREE, hparams)
+            for _ in range(_NUM_READERS)
         )
 
+    def _mixtures(self, told: Told) -> Iterator[Mixture]:
+        """Each reader's, in units of _UNIT, from _USUAL."""
+        for reader in self.readers:
+            weights, sharpness, free = reader(told.numbers, told.classes).chunk(3, -1)
+            yield Mixture(
+                weights.log_softmax(-1),
+                _WIDEST * torch.tanh(free / 2),
+                _scales(sharpness, _SHARPEST_VELOCITY, _BLUNTEST_VELOCITY),
+            )
+
     def nats(self, told: Told) -> Tensor:
-        """() the mean loss of the notes."""
-        return self._mixture(told).nats(self._relative(told, told.target))
+        """() the mean loss of the notes and readers."""
+        target = (told.target - _USUAL) / _UNIT
+        return torch.stack([each.nats(target) for each in self._mixtures(told)]).mean()
 
     def guess(self, told: Told) -> Tensor:
-        """(batch, notes) velocities, 1 to 127: the mean where levels are known, else the median."""
-        mixture, unit = self._mixture(told), velocity_features.UNIT
-        low = self._relative(told, torch.ones_like(told.target))
-        high = self._relative(told, torch.full_like(told.target, 127.0))
-        is_known = told.numbers[..., -1] > 0
-        found = torch.where(is_known, mixture.mean(), mixture.median(low, high))
-        return (self._level(told) + found * unit).clamp(1, 127)
-
-    @staticmethod
-    def _level(told: Told) -> Tensor:
-        level: Tensor = told.numbers[..., -2] * velocity_features.UNIT + velocity_features.USUAL
-        return level
-
-    @classmethod
-    def _relative(cls, told: Told, velocity: Tensor) -> Tensor:
-        return (velocity - cls._level(told)) / velocity_features.UNIT
+        """(batch, notes) velocities, 1 to 127: the mean of the readers' medians."""
+        low = torch.full_like(told.target, (1.0 - _USUAL) / _UNIT)
+        high = torch.full_like(told.target, (127.0 - _USUAL) / _UNIT)
+        medians = torch.stack([each.median(low, high) for each in self._mixtures(told)])
+        return medians.mean(0) * _UNIT + _USUAL
 
 
 def make_net(kind: str, hparams: Hparams) -> RefineNet:

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus import files, names, notes, reports, shards
+from corpus import files, names, reports, shards
 from corpus.config import Config
+from corpus.encodings.piece import read_piece
 from corpus.layout import Layout
 from corpus.records import TEST, TRAIN, VALIDATION
 from trainers.data import ALL_GENRES
 from trainers.refining import tasks
-from trainers.refining.nets import DURATIONS, Told
+from trainers.refining.nets import DURATIONS, VELOCITIES, Told
 from trainers.refining.nets import Sequence as Notes
 from trainers.refining.score import Score
+from trainers.refining.velocity_features import played
 
 MIN_NOTES = 8  # a piece of fewer tells nothing
 WINDOW = 128  # neighboring notes that are learned from at once
-_POOL_BATCHES = 4
-_POOL_PIECES = 12
+_POOL_BATCHES = 16
+_POOL_PIECES = 64
 _DRUM_WEIGHT = 0.3  # in what the Duration Net learns from: drums' lengths are rarely heard
 
 
@@ -41,7 +43,7 @@ class Piece:
     def score(self) -> Score:
         """Reads it."""
         (payload,) = shards.read_records_at(self.path, [self.offset])
-        return Score.of(notes.parse(payload))
+        return Score.of(read_piece(payload))
 
     @property
     def number(self) -> int:
@@ -137,7 +139,7 @@ class BatchStream:
         for at, piece in enumerate(drawn):
             count = wanted * (at + 1) // len(drawn) - wanted * at // len(drawn)
             score = piece.score()
-            found += windows(self._kind, score, tasks.told(self._kind, score, rng), rng, count)
+            found += windows(self._kind, tasks.told(self._kind, score, rng), rng, count)
         return [found[at] for at in rng.permutation(len(found))]
 
     def _drawn(self, at: int) -> Piece:
@@ -147,17 +149,25 @@ class BatchStream:
         return self._pieces[int(order[position])]
 
 
-def windows(
-    kind: str, score: Score, told: Notes, rng: np.random.Generator, count: int
-) -> list[Notes]:
+def windows(kind: str, told: Notes, rng: np.random.Generator, count: int) -> list[Notes]:
     """So many windows of a score, around notes drawn at random; a short score is repeated."""
-    weights = np.where(score.is_drum, _DRUM_WEIGHT if kind == DURATIONS else 1.0, 1.0)
+    weights = np.where(told.is_drum, _DRUM_WEIGHT if kind == DURATIONS else 1.0, 1.0)
     weights = np.where(np.isnan(told.target), 0.0, weights)
-    drawn = rng.choice(len(score), count, p=weights / weights.sum())
-    first = np.clip(drawn - WINDOW // 2, 0, max(len(score) - WINDOW, 0))
-    return [told.take(np.arange(at, at + WINDOW) % len(score)) for at in first.tolist()]
+    drawn = rng.choice(len(weights), count, p=weights / weights.sum())
+    first = np.clip(drawn - WINDOW // 2, 0, max(len(weights) - WINDOW, 0))
+    return [told.take(np.arange(at, at + WINDOW) % len(weights)) for at in first.tolist()]
 
 
-def usable(pieces: Sequence[Piece]) -> list[Piece]:
-    """Those that have enough notes to learn from."""
-    return [piece for piece in pieces if len(piece.score()) >= MIN_NOTES]
+def usable(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+    """Name of a net -> the pieces that it can learn from.
+
+    Of all that have enough notes, the Velocity Net learns from those in which somebody played.
+    """
+    found: dict[str, list[Piece]] = {DURATIONS: [], VELOCITIES: []}
+    for piece in pieces:
+        score = piece.score()
+        if len(score) >= MIN_NOTES:
+            found[DURATIONS].append(piece)
+            if played(score).any():
+                found[VELOCITIES].append(piece)
+    return found

@@ -38,17 +38,17 @@ def restored(net: RefineNet, score: Score, seconds: Floats) -> Floats:
     return seconds * ratios
 
 
-def velocities(net: RefineNet, score: Score, level: Floats | None = None) -> Floats:
-    """(n,) velocities that the notes should have, 1 to 127.
-
-    Args:
-      net: the Velocity Net.
-      score: the piece.
-      level: (n,) as `levels` gives it: means that parts are to have; None leaves that to the net.
-    """
-    if not len(score):
-        return np.empty(0)
-    found = guesses(net, tasks.told_velocities(score, level))
-    if level is not None:
-        found = np.clip(found + level - levels(score, found), 1, 127)
+def velocities(net: RefineNet, score: Score) -> Floats:
+    """(n,) velocities that the notes should have, 1 to 127, as the Velocity Net guesses them."""
+    found = np.empty(len(score))
+    if len(score):
+        found[tasks.in_time(score)] = guesses(net, tasks.told_velocities(score))
     return found
+
+
+def at_level(score: Score, loud: Floats, level: Floats, dynamics: float = 1.0) -> Floats:
+    """(n,) velocities moved so that each part (each drum) has a mean as `levels` gives it.
+
+    Their distances from it are multiplied by `dynamics`.
+    """
+    return np.clip(level + dynamics * (loud - levels(score, loud)), 1, 127)

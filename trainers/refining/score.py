@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from corpus.notes import NoteArrays
+from corpus.encodings.piece import Piece
 
 Floats = npt.NDArray[np.floating[Any]]
 Longs = npt.NDArray[np.int64]
@@ -18,6 +18,9 @@ _USUAL_QPM, _USUAL_BAR = 120.0, 4.0
 _SLOWEST, _FASTEST = 5.0, 2000.0  # quarters per minute; what lies outside is no tempo but a trick
 MAX_SECONDS = 600.0  # of a note; a longer one is a hanging note, and no context tells of it
 MIN_SECONDS = 0.001
+_VOLUME, _EXPRESSION = 7, 11  # numbers of controls
+USUAL_VOLUME, USUAL_EXPRESSION = 100.0, 127.0  # where a file says nothing, as General MIDI has it
+_AT_ONCE = 1e-3  # seconds; a control so little after a note's beginning is of it
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class BeatMap:
     rates: Floats
 
     @classmethod
-    def of(cls, notes: NoteArrays) -> BeatMap:
+    def of(cls, notes: Piece) -> BeatMap:
         """The tempos of a score; 120 where it begins without one."""
         order = np.argsort(notes.tempo_times, kind="stable")
         times = np.maximum(np.concatenate([[0.0], notes.tempo_times[order]]), 0.0)
@@ -67,6 +70,7 @@ class Score:
       part: (n,) int64, 0 and up: one instrument with one program, drums by themselves.
       in_bar: (n,) quarters since the bar line; bar: (n,) quarters of the bar.
       qpm: (n,) quarters per minute where each begins.
+      volume, expression: (n,) 0 to 127, as the controls of that name stand where each begins.
       to_beats: the tempos.
     """
 
@@ -82,13 +86,15 @@ class Score:
     in_bar: Floats
     bar: Floats
     qpm: Floats
+    volume: Floats
+    expression: Floats
     to_beats: BeatMap
 
     def __len__(self) -> int:
         return len(self.start)
 
     @classmethod
-    def of(cls, notes: NoteArrays) -> Score:
+    def of(cls, notes: Piece) -> Score:
         """A score; notes of no length, of a wrong one or before the beginning are left out."""
         lasts = notes.end - notes.start
         sound = (lasts >= MIN_SECONDS) & (lasts <= MAX_SECONDS) & (notes.start >= 0)
@@ -114,6 +120,8 @@ class Score:
             in_bar=in_bar,
             bar=bar,
             qpm=to_beats.rates[row] * 60.0,
+            volume=_control(notes, order, _VOLUME, USUAL_VOLUME),
+            expression=_control(notes, order, _EXPRESSION, USUAL_EXPRESSION),
             to_beats=to_beats,
         )
 
@@ -127,7 +135,32 @@ class Score:
         return np.maximum(self.to_beats(self.start + seconds) - self.beat, 1e-4)
 
 
-def _bars(notes: NoteArrays, to_beats: BeatMap, beat: Floats) -> tuple[Floats, Floats]:
+def mean_of(group: Longs, values: Floats) -> Floats:
+    """(n,) mean of each note's group."""
+    count = np.bincount(group)
+    means: Floats = np.bincount(group, weights=values) / np.maximum(count, 1)
+    return means[group]
+
+
+def _control(notes: Piece, order: Longs, number: int, usual: float) -> Floats:
+    """(n,) value of a control of each note's instrument where it begins; `usual` before any."""
+    which = np.flatnonzero(notes.control_numbers == number)
+    if not len(which):
+        return np.full(len(order), usual)
+    times = np.maximum(notes.control_times[which], 0.0)
+    instruments = notes.control_instruments[which].astype(np.int64)
+    # Instruments side by side on one line of time.
+    start, mine = notes.start[order] + _AT_ONCE, notes.instrument[order].astype(np.int64)
+    span = max(float(times.max()), float(start.max(initial=0.0))) + 1.0
+    by_time = np.lexsort((times, instruments))
+    line = instruments[by_time] * span + times[by_time]
+    at = np.searchsorted(line, mine * span + start, side="right") - 1
+    last = which[by_time[np.maximum(at, 0)]]
+    is_set = (at >= 0) & (notes.control_instruments[last] == mine)
+    return np.where(is_set, np.clip(notes.control_values[last], 0, 127), usual)
+
+
+def _bars(notes: Piece, to_beats: BeatMap, beat: Floats) -> tuple[Floats, Floats]:
     """(quarters since the bar line, quarters of the bar) of each note."""
     order = np.argsort(notes.meter_times, kind="stable")
     begins = np.concatenate([[0.0], to_beats(np.maximum(notes.meter_times[order], 0.0))])

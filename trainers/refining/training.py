@@ -24,7 +24,11 @@ _COMMON = Hparams(batch_size=32, rnn_layer_sizes=(64,), schedule=COSINE, clip=GL
 DEFAULTS = {
     DURATIONS: dataclasses.replace(_COMMON, learning_rate=0.003, dropout_keep_prob=0.9),
     VELOCITIES: dataclasses.replace(
-        _COMMON, learning_rate=0.003, dropout_keep_prob=0.5, weight_decay=0.05
+        _COMMON,
+        learning_rate=0.003,
+        dropout_keep_prob=0.5,
+        weight_decay=0.05,
+        rnn_layer_sizes=(32,),
     ),
 }
 
@@ -147,13 +151,12 @@ class Trainer:
 
 def held_out_windows(kind: str, pieces: Sequence[Piece], seed: int) -> list[Told]:
     """A batch a piece of some held-out pieces, the same in every evaluation."""
-    chosen = [pieces[at] for at in np.linspace(0, len(pieces) - 1, _MOST_HELD_OUT).astype(int)]
+    step = max(len(pieces) / _MOST_HELD_OUT, 1.0)
     found = []
-    for piece in dict.fromkeys(chosen if len(pieces) > _MOST_HELD_OUT else pieces):
+    for piece in (pieces[int(at)] for at in np.arange(0, len(pieces), step)):
         score, rng = piece.score(), np.random.default_rng([seed, 2, piece.number])
-        told = tasks.held_out(kind, score, rng)
-        if told is not None:
-            found.append(Told.of(windows(kind, score, told, rng, _WINDOWS_EACH)))
+        told = tasks.told(kind, score, rng)
+        found.append(Told.of(windows(kind, told, rng, _WINDOWS_EACH)))
     return found
 
 

@@ -1,7 +1,6 @@
 """What the Velocity Net is told of a note: everything but its velocity.
 
-It may be told how loud the part is on average, so that it says how the notes differ from that:
-which instrument is loud and which is soft is the matter of whoever made the piece.
+And how loud parts are: which instrument is loud is the matter of whoever made the piece.
 """
 
 from __future__ import annotations
@@ -9,16 +8,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from trainers.refining.dynamics_features import NUM_FEATURES as NUM_AROUND
+from trainers.refining.dynamics_features import dynamics_features
 from trainers.refining.likeness import keyed
-from trainers.refining.score import Flags, Floats, Longs, Score
+from trainers.refining.score import Flags, Floats, Longs, Score, mean_of
 from trainers.refining.surroundings import FAR, Surroundings
 
-USUAL, UNIT = 80.0, 32.0  # what a level is told from, and in steps of what
 _LEAST_DYNAMICS = 2.0  # velocities, by standard deviation
 _SLOTS = 12  # of a quarter
 _QUARTERS = 8  # of a bar that are told apart
 _KICKS, _SNARES, _CRASHES = (35, 36), (37, 38, 39, 40), (49, 52, 55, 57)
-NUM_FEATURES = _SLOTS + _QUARTERS + 29
+NUM_FEATURES = _SLOTS + _QUARTERS + 27 + NUM_AROUND
 
 
 def _voices(score: Score) -> Longs:
@@ -29,31 +29,20 @@ def _voices(score: Score) -> Longs:
 
 def levels(score: Score, velocity: Floats) -> Floats:
     """(n,) the mean velocity of each note's part; of drums, of each drum."""
-    return _mean_of(_voices(score), velocity)
+    return mean_of(_voices(score), velocity)
 
 
 def played(score: Score) -> Flags:
     """(n,) whether the note's part (of drums, the drum) has dynamics, which most files lack."""
     voices, velocity = _voices(score), score.velocity * 1.0
-    off = velocity - _mean_of(voices, velocity)
-    return np.sqrt(_mean_of(voices, off * off)) >= _LEAST_DYNAMICS
+    off = velocity - mean_of(voices, velocity)
+    return np.sqrt(mean_of(voices, off * off)) >= _LEAST_DYNAMICS
 
 
-def velocity_features(
-    score: Score, around: Surroundings, level: Floats | None
-) -> npt.NDArray[np.float32]:
-    """(n, NUM_FEATURES) float32, about -3 to 3.
-
-    Args:
-      score: the piece.
-      around: of the same.
-      level: (n,) as `levels` gives it, or None where it is not to be known.
-    """
-    known = np.zeros((2, len(score)))
-    if level is not None:
-        known[0], known[1] = (level - USUAL) / UNIT, 1.0
+def velocity_features(score: Score, around: Surroundings) -> npt.NDArray[np.float32]:
+    """(n, NUM_FEATURES) float32, about -3 to 3, of a piece and what is around its notes."""
     columns = [*_place(score), *_rhythm(score, around), *_harmony(score, around)]
-    columns += [*_part(score, around), *known]
+    columns += [*_part(score, around), *dynamics_features(score, around)]
     return np.clip(np.stack(columns, axis=1), -4, 4).astype(np.float32)
 
 
@@ -65,13 +54,6 @@ def classes(score: Score) -> Longs:
 
 def _log(values: Floats) -> Floats:
     return np.log(np.clip(values, 1e-2, FAR))
-
-
-def _mean_of(group: Longs, values: Floats) -> Floats:
-    """(n,) mean of each note's group."""
-    count = np.bincount(group)
-    means: Floats = np.bincount(group, weights=values) / np.maximum(count, 1)
-    return means[group]
 
 
 def _off_grid(score: Score) -> Floats:
@@ -132,15 +114,15 @@ def _harmony(score: Score, around: Surroundings) -> list[Floats]:
 
 def _part(score: Score, around: Surroundings) -> list[Floats]:
     """What kind of part it is; nothing that would tell one piece from all others."""
-    mean_pitch = _mean_of(score.part, score.pitch * 1.0)
+    mean_pitch = mean_of(score.part, score.pitch * 1.0)
     lasts = _log(score.beats(score.seconds))
     tuned = np.where(score.is_drum, 64, score.pitch) * 1.0
     return [
         (mean_pitch - 60) / 20.0,
         (score.pitch - mean_pitch) / 12.0,
-        _mean_of(score.part, 1.0 * around.size) / 3.0,
-        _mean_of(score.part, lasts) / 2,
-        _mean_of(score.part, _off_grid(score)) * 24 - 0.5,
-        np.sqrt(_mean_of(score.part, (lasts - _mean_of(score.part, lasts)) ** 2)),
-        (tuned - _mean_of(around.moment, tuned)) / 12.0,
+        mean_of(score.part, 1.0 * around.size) / 3.0,
+        mean_of(score.part, lasts) / 2,
+        mean_of(score.part, _off_grid(score)) * 24 - 0.5,
+        np.sqrt(mean_of(score.part, (lasts - mean_of(score.part, lasts)) ** 2)),
+        (tuned - mean_of(around.moment, tuned)) / 12.0,
     ]

@@ -31,8 +31,9 @@ class SeqAutoencoderHparams(TypedHparams):
       continuity: the loss of neighboring codes; see `continuous_loss`.
       continuity_weight: its factor, where there is such a loss.
       quantization_weight: factor of `quantization_loss`.
-      rise: share of the training in which both factors rise from 0; at once, codes lose bits
-        before they have said anything.
+      continuity_rise, quantization_rise: shares of the training in which the two factors rise from
+        0. Where codes are drawn to their neighbors at once, they lose bits before they have said
+        anything; drawn to their signs at once, they take their shape while it is still cheap.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
       learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
         the last step, of both Adams.
@@ -50,7 +51,8 @@ class SeqAutoencoderHparams(TypedHparams):
         "embedding_size": (1, 65_536),
         "continuity_weight": (0, 1e4),
         "quantization_weight": (0, 1e4),
-        "rise": (0, 1),
+        "continuity_rise": (0, 1),
+        "quantization_rise": (0, 1),
         "margin": (0, 4096),
         "learning_rate": (1e-9, 10),
         "binarized_rate": (1e-3, 1e3),
@@ -68,12 +70,13 @@ class SeqAutoencoderHparams(TypedHparams):
     num_units: int = 128
     embedding_size: int = 64
     continuity: str = NONE
-    continuity_weight: float = 0.0055
+    continuity_weight: float = 0.0042
     quantization_weight: float = 0.0
-    rise: float = 0.7
-    margin: float = 4.0
-    learning_rate: float = 0.003
-    binarized_rate: float = 2.0
+    continuity_rise: float = 0.3
+    quantization_rise: float = 0.0
+    margin: float = 5.0
+    learning_rate: float = 0.005
+    binarized_rate: float = 3.0
     schedule: str = COSINE
     clip_norm: float = 1.0
 
