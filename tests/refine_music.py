@@ -53,8 +53,8 @@ def score_of(made: Any) -> Score:
     return Score.of(read_piece(made.SerializeToString()))
 
 
-def make_corpus(data: str) -> config.Config:
-    """The subsets of one genre, as their stage leaves them."""
+def make_corpus(data: str, *, flat: bool = False) -> config.Config:
+    """The subsets of one genre, as their stage leaves them; flat: all notes of one velocity."""
     folder = Layout(data).subsets
     written: dict[str, str] = {}
     number = 0
@@ -63,6 +63,8 @@ def make_corpus(data: str) -> config.Config:
         for _ in range(TRACKS[split]):
             made = song(number)
             made.id = f"/id/midi/made_up/{number:040x}"
+            for note in made.notes if flat else ():
+                note.velocity = 80
             payloads.append(made.SerializeToString(deterministic=True))
             number += 1
         name = f"rock/{shards.shard_name(split, 0, 1)}"

@@ -25,7 +25,7 @@ from trainers.refining import bundles, job, pieces, tasks, training
 from trainers.refining.duration_features import NUM_CANDIDATES
 from trainers.refining.likeness import LEAST, MOST, likeness
 from trainers.refining.nets import DURATIONS, KINDS, VELOCITIES, Told
-from trainers.refining.score import BeatMap, Floats
+from trainers.refining.score import BeatMap, Floats, Score
 from trainers.refining.training import DEFAULTS, Trainer
 from trainers.refining.watch import Watch
 
@@ -164,6 +164,47 @@ def test_a_wish_to_stop_is_kept_between_steps(
     assert bundles.load(str(path))[1].steps == {DURATIONS: 7}
     monkeypatch.setattr(Trainer, "step", step)
     assert Path(trained(small)).read_bytes() == whole
+
+
+def test_music_that_nobody_played_trains_too_and_is_said(tmp_path: Path) -> None:
+    work = job.Job(make_corpus(str(tmp_path), flat=True), "rock", 6, SMALL)
+    details = work.train().details
+    assert isinstance(details["metrics"], dict)
+    assert details["metrics"]["num_played"] == 0
+    assert "no part has dynamics: the Velocity Net learns that there are none" in str(details)
+    assert set(details["metrics"]["measured"]["rock"][VELOCITIES]) == {"tuned", "drums"}
+    assert bundles.load_nets(work.bundle_path)[1].dynamics == 1.0
+
+
+@pytest.mark.parametrize("count", [0, 1, 59, 60, 61, 84, 108])
+def test_held_out_pieces_are_taken_from_all_over(
+    count: int, small: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (piece, *_), taken = pieces.find_pieces(small, ["rock"], TRAIN), []
+    score = piece.score()
+
+    def read(self: pieces.Piece) -> Score:
+        taken.append(int(self.track_id))
+        return score
+
+    monkeypatch.setattr(pieces.Piece, "score", read)
+    many = [dataclasses.replace(piece, track_id=str(number)) for number in range(count)]
+    assert len(training.held_out_windows(VELOCITIES, many, 0)) == min(count, 60)
+    assert taken == sorted(set(taken))
+    assert all(number < count for number in taken)
+    assert count == 0 or taken[-1] >= count - 2
+
+
+def test_without_held_out_pieces_the_last_weights_are_kept(
+    small: config.Config,
+) -> None:
+    folder = Path(Layout(small.data).subsets) / "rock"
+    (folder / shards.shard_name(VALIDATION, 0, 1)).unlink()
+    work = job.Job(small, "rock", 6, SMALL)
+    metrics = work.train().details["metrics"]
+    assert isinstance(metrics, dict)
+    assert "no validation piece" in str(metrics["notes"])
+    assert bundles.load_nets(work.bundle_path)[1].steps == {DURATIONS: 6, VELOCITIES: 6}
 
 
 def test_what_is_done_is_not_done_again(

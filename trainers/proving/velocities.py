@@ -149,4 +149,4 @@ def _artists(place: Layout) -> dict[str, str]:
 
 
 def _row(label: str, *cells: str) -> str:
-    return f"{label:<28}" + "".join(f"{cell:>14}" for cell in cells)
+    return f"{label:<28}" + "".join(f"{cell:>16}" for cell in cells)

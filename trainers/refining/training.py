@@ -151,9 +151,10 @@ class Trainer:
 
 def held_out_windows(kind: str, pieces: Sequence[Piece], seed: int) -> list[Told]:
     """A batch a piece of some held-out pieces, the same in every evaluation."""
-    step = max(len(pieces) / _MOST_HELD_OUT, 1.0)
+    count = min(len(pieces), _MOST_HELD_OUT)
     found = []
-    for piece in (pieces[int(at)] for at in np.arange(0, len(pieces), step)):
+    for at in np.linspace(0, len(pieces), count, endpoint=False).astype(int).tolist():
+        piece = pieces[at]
         score, rng = piece.score(), np.random.default_rng([seed, 2, piece.number])
         told = tasks.told(kind, score, rng)
         found.append(Told.of(windows(kind, told, rng, _WINDOWS_EACH)))
