@@ -232,7 +232,7 @@ def test_the_command_refines_a_file(
         (["--durations", "in.mid", "out.mid"], "no refining nets of all"),
         (["--velocities", "--strength", "nan", "a.mid", "b.mid"], "--strength is 0 to 10, not nan"),
         (["--train", "--drums"], "takes no drums"),
-        (["--train", "--steps", "0"], "--steps is 1 or more, not 0"),
+        (["--train", "--steps", "-1"], "--steps is 1 or more, or 0 for each net's own, not -1"),
         (["--train", "--genre", "polka"], "run `make subsets` first"),
     ],
 )

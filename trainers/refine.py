@@ -23,6 +23,7 @@ from trainers import memory
 from trainers.data import ALL_GENRES
 from trainers.refining import applying, bundles, card
 from trainers.refining.job import MODEL, NUM_STEPS, Job
+from trainers.refining.nets import DURATIONS, VELOCITIES
 
 KEEP, NET = LEVELS = "keep", "net"
 _MIDI = (".mid", ".midi")
@@ -73,8 +74,9 @@ def _parse(argv: Sequence[str]) -> Namespace:
         "--train", action="store_true", help="train the nets (default: refine a file)"
     )
     parser.add_argument(
-        "--steps", type=int, default=NUM_STEPS, metavar="N",
-        help=f"training steps of each net (default: {NUM_STEPS})",
+        "--steps", type=int, default=0, metavar="N",
+        help="training steps of each net (default: 0, their own: "
+        f"{NUM_STEPS[DURATIONS]} and {NUM_STEPS[VELOCITIES]})",
     )  # fmt: skip
     parser.add_argument(
         "--hparams", default="",
@@ -87,8 +89,8 @@ def _train(config: Config, arguments: Namespace) -> None:
     wanted = ("durations", "velocities", "drums", "bundle", "files")
     if unused := [name for name in wanted if getattr(arguments, name)]:
         raise ValueError(f"--train trains both nets and takes no {', '.join(unused)}")
-    if arguments.steps < 1:
-        raise ValueError(f"--steps is 1 or more, not {arguments.steps}")
+    if arguments.steps < 0:
+        raise ValueError(f"--steps is 1 or more, or 0 for each net's own, not {arguments.steps}")
     memory.keep_freed()
     job = Job(config, arguments.genre or ALL_GENRES, arguments.steps, arguments.hparams)
     report = job.done()

@@ -2,8 +2,8 @@
 
 How loud a file is depends on who made it, so one small test split says little: which pieces fell
 into it moves the figure by a tenth. Here a genre's pieces, as the subsets stage left them without
-duplicates, are dealt into four parts, and each part is guessed by a net that learned from the
-three others: once dealt by piece, so that a net knows other pieces of the same artists, and once
+duplicates, are dealt into six parts, and each part is guessed by a net that learned from the
+five others: once dealt by piece, so that a net knows other pieces of the same artists, and once
 by artist, so that it knows none. No weights are chosen, the last are taken.
 """
 
@@ -29,7 +29,7 @@ from trainers.refining.nets import VELOCITIES
 from trainers.refining.pieces import Piece, find_pieces, known_genres, usable
 from trainers.refining.training import DEFAULTS, Trainer
 
-NUM_PARTS = 4
+NUM_PARTS = 6
 AIM = 0.8  # of the best constant of each pitch
 
 GROUP = f"{TUNED}, {PLAYED}"
@@ -55,7 +55,7 @@ def prove(data: str, config: Config) -> Iterator[str]:
     started = time.monotonic()
     config = dataclasses.replace(config, data=data or config.data)
     artists = _artists(Layout(config.data))
-    num_steps = config.train.num_steps or NUM_STEPS
+    num_steps = config.train.num_steps or NUM_STEPS[VELOCITIES]
     yield (
         f"velocities of parts with dynamics, mean error; {NUM_PARTS} parts, each guessed by a net "
         f"of the others; {num_steps} steps, seed {config.seed}"

@@ -27,20 +27,21 @@ from trainers.refining.showing import shown
 from trainers.refining.training import DEFAULTS, Trainer
 
 MODEL = "refine"
-NUM_STEPS = 1000
+NUM_STEPS = {DURATIONS: 1000, VELOCITIES: 1500}
 _FEW = 20
 _Pieces = dict[str, list[Piece]]  # by name of the net
 
 
 class Job:
-    """What is to be trained, and where it goes.
+    """What is to be trained, in so many steps or (0) in each net's own, and where it goes.
 
     Raises:
       ValueError: there is no such subset, or a hyperparameter is unknown.
     """
 
     def __init__(self, config: Config, asked: str, num_steps: int, hparams: str) -> None:
-        self.config, self.num_steps = config, num_steps
+        self.config = config
+        self.num_steps = {kind: num_steps or NUM_STEPS[kind] for kind in KINDS}
         self.genres = find_genres(config, asked)
         self.genre = ALL_GENRES if asked == ALL_GENRES else self.genres[0]
         self.hparams = {kind: DEFAULTS[kind].changed(hparams) for kind in KINDS}
@@ -48,7 +49,7 @@ class Job:
         self.bundle_path = Layout(config.data).bundle(MODEL, self.genre)
         self.corpus_hash = corpus_hash(config, self.genres)
         self.versions = reports.versions("torch", "numpy")
-        shaping = [num_steps, self.hparams, config.seed, self.versions, bundles.FORMAT]
+        shaping = [self.num_steps, self.hparams, config.seed, self.versions, bundles.FORMAT]
         self.config_hash = reports.digest(shaping)
 
     def done(self) -> StageReport | None:
@@ -107,7 +108,7 @@ class Job:
         return notes
 
     def _fit(self, kind: str, pieces: list[Piece], held_out: list[Piece]) -> Trainer:
-        trainer = Trainer(kind, self.hparams[kind], self.num_steps, self.config.seed)
+        trainer = Trainer(kind, self.hparams[kind], self.num_steps[kind], self.config.seed)
         if not self.config.force:
             self._resume(trainer)
 
