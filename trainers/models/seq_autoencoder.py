@@ -9,11 +9,11 @@ all codes near their signs: then a piece is a path through the corners of a cube
 are new paths.
 
 Where report and code differ, we follow the report in having two decoders, with embeddings of
-their own, and in cutting pieces into windows from their first event on; the code in that "cross"
-lets a margin pass (there one bit), and in its factors' size (the report says 10^-4). Ours: a code
-is told to the decoders at every step and not as the state of a layer of its own, the learning rate
-falls, the factor of neighboring codes' distance rises, and the two parts have an optimizer each,
-that of the decoder of signs with a higher learning rate.
+their own, and in cutting pieces into windows from their first event on; the code in the margin
+that "cross" lets pass, and in its factors' size (the report says 10^-4). Ours: a code is told to
+the decoders at every step and not as the state of a layer of its own, the learning rate falls, the
+factors of the losses of codes rise, and the two parts have an optimizer each, that of the decoder
+of signs with a higher learning rate.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ class ContinuousSeqAutoencoder(SeqAutoencoder):
     """The same, with neighboring codes near each other and all codes near their signs."""
 
     defaults: ClassVar[TypedHparams] = dataclasses.replace(
-        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0081
+        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0015
     )
 
 

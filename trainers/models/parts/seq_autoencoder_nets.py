@@ -32,8 +32,8 @@ class SeqAutoencoderHparams(TypedHparams):
       continuity_weight: its factor, where there is such a loss.
       quantization_weight: factor of `quantization_loss`.
       continuity_rise, quantization_rise: shares of the training in which the two factors rise from
-        0. Where codes are drawn to their neighbors at once, they lose bits before they have said
-        anything; drawn to their signs at once, they take their shape while it is still cheap.
+        0. Drawn to their neighbors at once, codes lose bits before they have said anything; drawn to
+        their signs at once, bits that nothing has used yet are lost, which shortens distances, too.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
       learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
         the last step, of both Adams.
@@ -70,13 +70,13 @@ class SeqAutoencoderHparams(TypedHparams):
     num_units: int = 128
     embedding_size: int = 64
     continuity: str = NONE
-    continuity_weight: float = 0.0042
+    continuity_weight: float = 0.0055
     quantization_weight: float = 0.0
-    continuity_rise: float = 0.3
-    quantization_rise: float = 0.0
-    margin: float = 5.0
-    learning_rate: float = 0.005
-    binarized_rate: float = 3.0
+    continuity_rise: float = 0.7
+    quantization_rise: float = 0.7
+    margin: float = 4.0
+    learning_rate: float = 0.003
+    binarized_rate: float = 2.0
     schedule: str = COSINE
     clip_norm: float = 1.0
 
