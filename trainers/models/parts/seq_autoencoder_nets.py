@@ -32,8 +32,8 @@ class SeqAutoencoderHparams(TypedHparams):
       continuity_weight: its factor, where there is such a loss.
       quantization_weight: factor of `quantization_loss`.
       continuity_rise, quantization_rise: shares of the training in which the two factors rise from
-        0. Drawn to their neighbors at once, codes lose bits before they have said anything; drawn to
-        their signs at once, bits that nothing has used yet are lost, which shortens distances, too.
+        0. Drawn to their neighbors at once, codes lose bits before they have said anything; drawn
+        to their signs at once, they lose bits not used yet, which shortens distances, too.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
       learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
         the last step, of both Adams.
