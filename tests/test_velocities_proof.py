@@ -22,16 +22,19 @@ def test_each_piece_is_held_out_once_and_an_artist_never_split() -> None:
     pieces = some(60)
     artists = {piece.track_id: f"artist {at // 3}" for at, piece in enumerate(pieces)}
     for keys in ({}, artists):
-        parts = proof.deal("rock", pieces, keys)
+        parts = proof.deal(pieces, keys)
         assert sorted(p.track_id for part in parts for p in part) == sorted(artists)
     places = [{artists[piece.track_id] for piece in part} for part in parts]
     assert sum(map(len, places)) == 20
     assert len(set.union(*places)) == 20
 
 
-def test_too_few_pieces_are_said() -> None:
-    with pytest.raises(ValueError, match="rock: 2 pieces that somebody played"):
-        proof.deal("rock", some(2), {})
+def test_too_few_pieces_are_said(tmp_path: Path) -> None:
+    lines: list[str] = []
+    data = make_corpus(str(tmp_path), flat=True).data
+    with pytest.raises(ValueError, match="no genre has pieces for 6 parts; some fifty"):
+        lines.extend(proof.prove(data, Config()))
+    assert "rock, other artists: 0 pieces that somebody played are too few" in lines
 
 
 def test_parts_are_pooled_by_their_notes() -> None:

@@ -134,7 +134,7 @@ def _place(score: Score) -> list[Floats]:
 
 
 def _controls(score: Score) -> list[Floats]:
-    """What volume and expression are, and how much more than the part's: they are loud, too."""
+    """Volume and expression, and how far they are from the part's: a file is loud by them, too."""
     return [
         (score.volume - USUAL_VOLUME) / 18,
         (score.volume - mean_of(score.part, score.volume)) / 4.5,

@@ -1,6 +1,7 @@
-"""What the Velocity Net is told of a note: everything but its velocity.
+"""What the Velocity Net is told of a note: everything but velocities.
 
-And how loud parts are: which instrument is loud is the matter of whoever made the piece.
+And what velocities are compared by: the level of a part, and whether somebody played it. Which
+instrument is loud and which is soft is the matter of whoever made the piece.
 """
 
 from __future__ import annotations
