@@ -263,13 +263,31 @@ def test_a_walk_about_a_theme_goes_back_to_it_after_four_steps() -> None:
 @pytest.mark.parametrize(("num_codes", "expected"), [(0, 4), (4, 4), (2, 2), (9, 9), (1, 1)])
 def test_a_path_between_codes_flips_what_is_different(num_codes: int, expected: int) -> None:
     start, end = np.ones(6, np.float32), np.array([1, -1, -1, 1, 1, -1], np.float32)
-    path = between(start, end, num_codes, np.random.default_rng(0))
+    path = between(start[None], end[None], num_codes, np.random.default_rng(0))
     assert len(path) == expected
     assert (path[0] == start).all()
     assert num_codes == 1 or (path[-1] == end).all()
     away = (path != start).sum(1)
     assert (np.diff(away) >= 0).all()
     assert num_codes != 0 or away.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("num_codes", "expected"), [(0, 9), (40, 40), (5, 5)])
+def test_a_path_between_pieces_has_both_pieces_windows(num_codes: int, expected: int) -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.choice([-1, 1], (count, 8)).astype(np.float32) for count in (9, 7))
+    path = between(first, second, num_codes, np.random.default_rng(1))
+    at = np.arange(expected)
+    beside, goal = first[at % 9], second[(at - expected) % 7]
+    assert len(path) == expected
+    assert (path[0] == first[0]).all()
+    assert (path[-1] == second[-1]).all()
+    assert ((path == beside) | (path == goal)).all()
+    for bit in range(8):
+        is_over = (path[:, bit] == goal[:, bit])[::-1]
+        is_not = path[:, bit] == beside[:, bit]
+        since = expected - (len(is_over) if is_over.all() else int(is_over.argmin()))
+        assert is_not[:since].all()  # once over, always over
 
 
 def test_a_primer_is_where_walks_begin_and_a_target_where_they_end() -> None:
@@ -281,7 +299,9 @@ def test_a_primer_is_where_walks_begin_and_a_target_where_they_end() -> None:
     assert from_primer[:WINDOW] == primer[:WINDOW].tolist()
     found = events_of(model, request(1, primer=primer, target=target))[0]
     assert found[:WINDOW] == primer[:WINDOW].tolist()
-    assert found[-WINDOW:] == target[:WINDOW].tolist()
+    whole = len(target) // WINDOW * WINDOW
+    assert found[-WINDOW:] == target[whole - WINDOW : whole].tolist()
+    assert len(found) == 7 * WINDOW  # all of the six bits change over
     long = events_of(model, request(1, primer=primer, target=target, num_steps=41))[0]
     assert len(long) == 41
 

@@ -228,16 +228,16 @@ class SeqAutoencoder(GenerativeModel):
     def generate(self, request: Request) -> list[EncodedExample]:
         """Paths from a code that was seen, or that of a primer's first window, decoded.
 
-        To the code of the target's first window, where there is a target; else walks. A window is
-        written from a code at a time.
+        Where there is a target, each window of the primer on the way to the target's beside it;
+        else walks. A window is written from a code at a time.
 
         Raises:
           ValueError: an unknown walk, more flips than bits, a target without a primer, or one of
             them is too short.
         """
         self._check(request)
-        start = self._code_of("primer", request.primer)
-        end = self._code_of("target", request.target)
+        start = self._codes_of("primer", request.primer)
+        end = self._codes_of("target", request.target)
         samples = []
         for row in range(request.count):
             path = self._path(request, start, end, request.rng(row))
@@ -256,26 +256,24 @@ class SeqAutoencoder(GenerativeModel):
         num_codes = -(-settings.num_steps // self.hparams.window)
         if start is None:
             seen = self.seen[int(rng.integers(len(self.seen)))]
-            start = seen.float().cpu().numpy()
+            start = seen.float().cpu().numpy()[None]
         elif end is not None:
             return between(start, end, num_codes, rng)
         return walk(
-            settings.walk, start, num_codes or _NUM_CODES, settings.flips, settings.flip_all, rng
+            settings.walk, start[0], num_codes or _NUM_CODES, settings.flips, settings.flip_all, rng
         )
 
-    def _code_of(self, what: str, examples: Sequence[EncodedExample]) -> Code | None:
-        """The corner of the first window of what was given; None where nothing was."""
+    def _codes_of(self, what: str, examples: Sequence[EncodedExample]) -> Code | None:
+        """The corners of the windows of what was given, in a row; None where nothing was."""
         if not examples:
             return None
-        events = examples[0].events
-        if len(events) < self.hparams.window:
-            raise ValueError(
-                f"the {what} has {len(events)} events; give one of at least {self.hparams.window}"
-            )
-        window = torch.from_numpy(events[None, : self.hparams.window].astype(np.int64))
+        events, length = examples[0].events, self.hparams.window
+        if len(events) < length:
+            raise ValueError(f"the {what} has {len(events)} events; give one of at least {length}")
+        windows = events[: len(events) // length * length].reshape(-1, length).astype(np.int64)
         with torch.no_grad():
-            corner = signs(self.encoder(window.to(self.seen.device)))[0]
-        found: Code = corner.cpu().numpy()
+            corners = signs(self.encoder(torch.from_numpy(windows).to(self.seen.device)))
+        found: Code = corners.cpu().numpy()
         return found
 
     def _check(self, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Paths through the corners of a cube: walks by flips, walks about a theme, from code to code.
+"""Paths through the corners of a cube: walks by flips, walks about a theme, from piece to piece.
 
 Source: the project report "Deep Symphony" (Continuous SeqAE) and the last version of the example
 ContinuousSeqAE.py of its code, Shaofanl/DeepSymphony: a step flips two bits; after every four, with
@@ -46,16 +46,23 @@ def walk(
 
 
 def between(start: Code, end: Code, num_codes: int, rng: np.random.Generator) -> Code:
-    """A path [num_codes, code_bits] from one code to another, bit by bit, in a random order.
+    """A path [num_codes, code_bits] from one piece to another, bit by bit, in a random order.
+
+    It begins as the first begins, and ends as the second ends; each is repeated where it is shorter
+    than the path. A bit that has changed over is the second's from then on.
 
     Args:
-      start, end: [code_bits].
-      num_codes: of the path; 0 for one more than there are different bits, a flip each.
+      start, end: [num_windows, code_bits] of the pieces.
+      num_codes: of the path; 0 for as many as the longer piece has, and for one more than
+        there are different bits at least, a flip each.
       rng: of this path.
     """
-    order = rng.permutation(np.flatnonzero(start != end))
-    count = num_codes or len(order) + 1
-    path = np.tile(start, (count, 1))
-    for at in range(1, count):
-        path[at, order[: round(at * len(order) / (count - 1))]] *= -1
+    different = (start.min(0) != end.max(0)) | (start.max(0) != end.min(0))
+    order = rng.permutation(np.flatnonzero(different))
+    count = num_codes or max(len(start), len(end), len(order) + 1)
+    at = np.arange(count)
+    path, goal = start[at % len(start)], end[(at - count) % len(end)]
+    for step in range(1, count):
+        over = order[: round(step * len(order) / (count - 1))]
+        path[step, over] = goal[step, over]
     return path
