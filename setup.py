@@ -26,7 +26,7 @@ INSTALL = [
 ]
 EXTRAS = {
     "demo": ["music21==10.5.1"],
-    "train": ["torch==2.13.0", "safetensors==0.8.0", "tensorboard==2.21.0"],
+    "train": ["torch==2.13.0", "safetensors==0.8.0", "scikit-learn==1.9.1", "tensorboard==2.21.0"],
     "viz": ["scikit-learn==1.9.1", "matplotlib==3.11.2", "plotly==7.1.0", "scipy==1.17.1"],
     "bench": ["symusic==0.6.0"],
     "miditok": ["miditok==3.1.0", "symusic==0.6.0"],

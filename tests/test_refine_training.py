@@ -24,7 +24,7 @@ from trainers.bundle import BundleError
 from trainers.refining import bundles, job, pieces, tasks, training
 from trainers.refining.duration_features import NUM_CANDIDATES
 from trainers.refining.likeness import LEAST, MOST, likeness
-from trainers.refining.nets import DURATIONS, KINDS, VELOCITIES, Told
+from trainers.refining.nets import DURATIONS, KINDS, VELOCITIES, Sequence, Told, VelocityNet
 from trainers.refining.score import BeatMap, Floats, Score
 from trainers.refining.training import DEFAULTS, Trainer
 from trainers.refining.watch import Watch
@@ -144,6 +144,44 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert steps.count(kind) == 7
     assert steps.count(DURATIONS) == (7 if kind == DURATIONS else 0)
     assert not list(Path(Layout(small.data).model(job.MODEL, "rock")).glob("*checkpoint*"))
+
+
+def test_trees_grow_once(
+    small: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path(trained(make_corpus(str(tmp_path / "other")))).read_bytes()
+    step, grow, grown = Trainer.step, VelocityNet.grow, []
+
+    def killed(self: Trainer, told: Told) -> float:
+        if self.kind == VELOCITIES:
+            raise MemoryError
+        return step(self, told)
+
+    def counted(self: VelocityNet, told: Sequence, seed: int) -> None:
+        grown.append(len(told.target))
+        grow(self, told, seed)
+
+    monkeypatch.setattr(VelocityNet, "grow", counted)
+    monkeypatch.setattr(Trainer, "step", killed)
+    with pytest.raises(MemoryError):
+        trained(small)
+    monkeypatch.setattr(Trainer, "step", step)
+    assert Path(trained(small)).read_bytes() == whole
+    assert len(grown) == 1
+
+
+def test_trees_have_a_say(small: config.Config) -> None:
+    net = bundles.load_nets(trained(small))[0][VELOCITIES]
+    assert isinstance(net, VelocityNet)
+    told = batch(VELOCITIES)
+    with torch.no_grad():
+        before = net.guess(told)
+        net.trees.base += 10.0
+        after = net.guess(told)
+        net.trees.grown.fill_(False)
+        read = net.guess(told)
+    assert torch.allclose(after - before, torch.tensor(4.0), atol=1e-3)
+    assert not torch.allclose(read, before)
 
 
 def test_a_wish_to_stop_is_kept_between_steps(
@@ -294,6 +332,10 @@ def test_foreign_bundles_are_refused(small: config.Config, tmp_path: Path) -> No
     tensors, info = bundles.load(path)
     bundles.save(path, tensors, dataclasses.replace(info, format=99))
     with pytest.raises(BundleError, match="format 99"):
+        bundles.load_nets(path)
+    strange = tensors["velocities.trees.feature"] + 10_000
+    bundles.save(path, {**tensors, "velocities.trees.feature": strange}, info)
+    with pytest.raises(BundleError, match="its trees ask for other columns"):
         bundles.load_nets(path)
     larger = {**info.hparams, DURATIONS: tables.plain(DEFAULTS[DURATIONS])}
     bundles.save(path, tensors, dataclasses.replace(info, hparams=larger))

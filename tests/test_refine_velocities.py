@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from corpus import shards
 from tests.refine_music import score_of, song
-from trainers.refining import predicting, tasks
+from trainers.refining import pieces, predicting, tasks
 from trainers.refining.dynamics_features import NUM_FEATURES, dynamics_features
 from trainers.refining.measuring import Constants, fitting_dynamics
 from trainers.refining.nets import DURATIONS, VELOCITIES, Told
-from trainers.refining.pieces import Piece, usable
+from trainers.refining.pieces import BatchStream, Piece, single_notes, usable
 from trainers.refining.score import USUAL_EXPRESSION, USUAL_VOLUME
 from trainers.refining.surroundings import Surroundings
 from trainers.refining.velocity_features import levels, velocity_features
@@ -163,6 +163,39 @@ def test_the_velocity_net_learns_from_pieces_that_somebody_played(tmp_path: Path
     found = usable(write_pieces(tmp_path, [song(0), silent, short]))
     assert [piece.track_id for piece in found[DURATIONS]] == ["0", "1"]
     assert [piece.track_id for piece in found[VELOCITIES]] == ["0"]
+
+
+@pytest.mark.parametrize(("kind", "power"), [(DURATIONS, 0.0), (VELOCITIES, 0.5)])
+def test_long_pieces_give_more_windows_to_the_velocity_net(
+    kind: str, power: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = song(0)
+    del short.notes[len(short.notes) // 5 :]
+    lengths = [len(score_of(made)) for made in (song(0), short)]
+    counts = dict.fromkeys(lengths, 0)
+    cut = pieces.windows
+
+    def counted(kind: str, told: Any, rng: np.random.Generator, count: int) -> Any:
+        counts[len(told.target)] += count
+        return cut(kind, told, rng, count)
+
+    monkeypatch.setattr(pieces, "windows", counted)
+    BatchStream(kind, write_pieces(tmp_path, [song(0), short]), 32, 0).batch(0)
+    assert sum(counts.values()) == 16 * 32
+    shares = np.array(lengths) ** power
+    expected = shares / shares.sum() * 16 * 32
+    assert list(counts.values()) == pytest.approx(expected.tolist(), abs=32)
+
+
+def test_trees_learn_from_notes_whose_velocities_are_known(tmp_path: Path) -> None:
+    songs = [flat(song(number), 33) for number in range(3)]
+    found = single_notes(write_pieces(tmp_path, songs), 0)
+    known = [int((~np.isnan(tasks.told_velocities(score_of(made)).target)).sum()) for made in songs]
+    assert not np.isnan(found.target).any()
+    assert not (found.classes[:, 0] == 33).any()  # the flat part
+    assert len(found.target) == sum(min(int(9 * count**0.5), 800, count) for count in known)
+    again = single_notes(write_pieces(tmp_path, songs), 0)
+    assert np.array_equal(found.numbers, again.numbers)
 
 
 def test_constants_of_played_parts_are_their_own(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from trainers.hparams import Hparams
-from trainers.refining.nets import KINDS, RefineNet, make_net
+from trainers.refining.nets import KINDS, RefineNet, VelocityNet, make_net
 from trainers.weights import BundleError, Format, require_fit
 
-FORMAT = 2  # raise it when features or nets change
+FORMAT = 3  # raise it when features or nets change
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ def load_nets(path: str) -> tuple[dict[str, RefineNet], RefineInfo]:
             require_fit(path, mine, wanted)
             nets[kind] = make_net(kind, hparams)
             nets[kind].load_state_dict(mine)
+            if isinstance(net := nets[kind], VelocityNet):
+                net.trees.check()
         except BundleError:
             raise
         except (TypeError, ValueError, RuntimeError) as error:

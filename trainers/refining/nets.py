@@ -4,7 +4,7 @@ Both say a mixture of Laplace distributions, and take its median, which has the 
 error. Those of the Duration Net, which reads part after part, are of the logarithm of the ratio of
 the length that a note had to the one that it has: one stands at each candidate that
 `duration_features` tells, a few stand where the net puts them. The Velocity Net reads all parts
-in time; its distributions stand where it puts them.
+in time; its distributions stand where it puts them, and trees that read single notes have a say.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from trainers.hparams import Hparams
 from trainers.refining import duration_features, velocity_features
+from trainers.refining.trees import Trees
 
 DURATIONS, VELOCITIES = KINDS = "durations", "velocities"
 
@@ -29,7 +30,8 @@ _PROGRAM_SIZE, _PITCH_SIZE = 12, 12
 _DRUMS = 128  # as a program; a drum's pitch has 128 added
 _NUM_PROGRAMS, _NUM_PITCHES = 129, 256
 _NUM_FREE = 4
-_NUM_READERS = 3
+_NUM_READERS = 4
+_TREES_SHARE = 0.4  # of what the Velocity Net says
 _SHARPEST, _BLUNTEST = 0.002, 0.3  # of a Laplace distribution, as a logarithm of a ratio
 _NUM_HALVINGS = 14
 _USUAL, _UNIT = 80.0, 32.0  # what velocities are counted from, and in steps of what
@@ -75,6 +77,15 @@ class Sequence:
         """(notes,) which of them are drums."""
         found: npt.NDArray[np.bool_] = self.classes[:, 0] == _DRUMS
         return found
+
+    @classmethod
+    def joined(cls, some: list[Sequence]) -> Sequence:
+        """Several, one after the other."""
+        return cls(
+            np.concatenate([one.numbers for one in some]),
+            np.concatenate([one.classes for one in some]),
+            np.concatenate([one.target for one in some]),
+        )
 
     def take(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
         """Some of the notes."""
@@ -202,7 +213,7 @@ class DurationNet(RefineNet):
 
 
 class VelocityNet(RefineNet):
-    """Velocities, of all but velocities, by readers that learn side by side.
+    """Velocities, of all but velocities, by readers that learn side by side, and trees.
 
     What a file's velocities are is a guess; the mean of several guesses errs less than each.
     """
@@ -213,6 +224,7 @@ class VelocityNet(RefineNet):
             Reader(velocity_features.NUM_FEATURES, 3 * _NUM_FREE, hparams)
             for _ in range(_NUM_READERS)
         )
+        self.trees = Trees(velocity_features.NUM_FEATURES + 2)
 
     def _mixtures(self, told: Told) -> Iterator[Mixture]:
         """Each reader's, in units of _UNIT, from _USUAL."""
@@ -230,11 +242,21 @@ class VelocityNet(RefineNet):
         return torch.stack([each.nats(target) for each in self._mixtures(told)]).mean()
 
     def guess(self, told: Told) -> Tensor:
-        """(batch, notes) velocities, 1 to 127: the mean of the readers' medians."""
+        """(batch, notes) velocities, 1 to 127: the mean of the readers' medians, and the trees."""
         low = torch.full_like(told.target, (1.0 - _USUAL) / _UNIT)
         high = torch.full_like(told.target, (127.0 - _USUAL) / _UNIT)
         medians = torch.stack([each.median(low, high) for each in self._mixtures(told)])
-        return medians.mean(0) * _UNIT + _USUAL
+        read: Tensor = medians.mean(0) * _UNIT + _USUAL
+        if not self.trees.grown:
+            return read
+        rows = torch.cat([told.numbers, told.classes.float()], -1).flatten(0, 1)
+        by_note: Tensor = self.trees(rows).reshape(read.shape).clamp(1.0, 127.0)
+        return torch.lerp(read, by_note, _TREES_SHARE)
+
+    def grow(self, told: Sequence, seed: int) -> None:
+        """Grows the trees on single notes, all of which have a target."""
+        rows = np.concatenate([told.numbers, told.classes], axis=1, dtype=np.float32)
+        self.trees.grow(rows, told.target, seed)
 
 
 def make_net(kind: str, hparams: Hparams) -> RefineNet:

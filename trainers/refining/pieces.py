@@ -24,6 +24,8 @@ MIN_NOTES = 8  # a piece of fewer tells nothing
 WINDOW = 128  # neighboring notes that are learned from at once
 _POOL_BATCHES = 16
 _POOL_PIECES = 64
+_POWERS = {DURATIONS: 0.0, VELOCITIES: 0.5}  # of a piece's notes, that its windows are as many as
+_MOST_PIECES, _NOTES_EACH, _MOST_NOTES = 1000, 9.0, 800  # of which trees learn
 _DRUM_WEIGHT = 0.3  # in what the Duration Net learns from: drums' lengths are rarely heard
 
 
@@ -115,7 +117,9 @@ def _track_id(payload: bytes) -> str:
 class BatchStream:
     """Endless batches; batch `i` depends on the seed and `i` only, so a run can resume.
 
-    A few pieces at a time are read and distorted, and windows for a few batches cut from them.
+    A few pieces at a time are read and distorted, and windows for a few batches cut from them: of
+    the Velocity Net more from longer ones, since all notes count alike. Half of the notes are in
+    few pieces; by the square root neither these nor the small ones are all that is learned.
     """
 
     def __init__(self, kind: str, pieces: Sequence[Piece], batch_size: int, seed: int) -> None:
@@ -135,10 +139,11 @@ class BatchStream:
         rng = np.random.default_rng([self._seed, 1, pool])
         wanted = _POOL_BATCHES * self._batch_size
         found: list[Notes] = []
-        drawn = [self._drawn(pool * _POOL_PIECES + at) for at in range(_POOL_PIECES)]
-        for at, piece in enumerate(drawn):
-            count = wanted * (at + 1) // len(drawn) - wanted * at // len(drawn)
-            score = piece.score()
+        drawn = [self._drawn(pool * _POOL_PIECES + at).score() for at in range(_POOL_PIECES)]
+        shares = np.cumsum([len(score) ** _POWERS[self._kind] for score in drawn])
+        bounds = [0, *np.rint(wanted * shares / shares[-1]).astype(int).tolist()]
+        for at, score in enumerate(drawn):
+            count = bounds[at + 1] - bounds[at]
             found += windows(self._kind, tasks.told(self._kind, score, rng), rng, count)
         return [found[at] for at in rng.permutation(len(found))]
 
@@ -156,6 +161,18 @@ def windows(kind: str, told: Notes, rng: np.random.Generator, count: int) -> lis
     drawn = rng.choice(len(weights), count, p=weights / weights.sum())
     first = np.clip(drawn - WINDOW // 2, 0, max(len(weights) - WINDOW, 0))
     return [told.take(np.arange(at, at + WINDOW) % len(weights)) for at in first.tolist()]
+
+
+def single_notes(pieces: Sequence[Piece], seed: int) -> Notes:
+    """Notes of many pieces whose velocities are known, as many of each as `_POWERS` has it."""
+    rng = np.random.default_rng([seed, 4])
+    found = []
+    for at in np.sort(rng.permutation(len(pieces))[:_MOST_PIECES]).tolist():
+        told = tasks.told_velocities(pieces[at].score())
+        known = np.flatnonzero(~np.isnan(told.target))
+        count = min(int(_NOTES_EACH * len(known) ** _POWERS[VELOCITIES]), _MOST_NOTES, len(known))
+        found.append(told.take(np.sort(rng.choice(known, count, replace=False))))
+    return Notes.joined(found)
 
 
 def usable(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:

@@ -14,8 +14,8 @@ from torch import Tensor
 from trainers import engine
 from trainers.hparams import COSINE, GLOBAL, Hparams
 from trainers.refining import tasks
-from trainers.refining.nets import DURATIONS, VELOCITIES, RefineNet, Told, make_net
-from trainers.refining.pieces import BatchStream, Piece, windows
+from trainers.refining.nets import DURATIONS, VELOCITIES, RefineNet, Told, VelocityNet, make_net
+from trainers.refining.pieces import BatchStream, Piece, single_notes, windows
 from trainers.refining.watch import Watch
 
 EVAL_EVERY, CHECKPOINT_EVERY = 100, 100
@@ -85,6 +85,9 @@ class Trainer:
           ValueError: the training comes apart.
         """
         now = self.progress
+        if isinstance(self.net, VelocityNet) and not self.net.trees.grown:
+            self.net.grow(single_notes(pieces, self.seed), self.seed)
+            on_checkpoint()
         stream = BatchStream(self.kind, pieces, self.hparams.batch_size, self.seed)
         unseen = held_out_windows(self.kind, held_out, self.seed)
         while now.step < self.num_steps:
