@@ -26,7 +26,7 @@ ONLY_IN = {
     "apache_beam": ("pipelines",),
     "torch": ("trainers",),
     "safetensors": ("trainers",),
-    "sklearn": ("viz",),
+    "sklearn": ("viz", "trainers/refining/trees.py"),
     "matplotlib": ("viz",),
     "plotly": ("viz",),
     "requests": ("corpus/crawl", "corpus/providers"),
