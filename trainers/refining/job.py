@@ -48,7 +48,7 @@ class Job:
         self.folder = Layout(config.data).model(MODEL, self.genre)
         self.bundle_path = Layout(config.data).bundle(MODEL, self.genre)
         self.corpus_hash = corpus_hash(config, self.genres)
-        self.versions = reports.versions("torch", "numpy")
+        self.versions = reports.versions("torch", "numpy", "scikit-learn")
         shaping = [self.num_steps, self.hparams, config.seed, self.versions, bundles.FORMAT]
         self.config_hash = reports.digest(shaping)
 
