@@ -11,8 +11,6 @@ import torch
 from trainers.refining import trees
 from trainers.refining.trees import Rows, Trees
 
-pytest.importorskip("sklearn")
-
 COLUMNS = 5
 
 
