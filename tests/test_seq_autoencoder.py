@@ -28,6 +28,7 @@ from trainers.models.parts.seq_autoencoder_nets import (
     continuous_loss,
     quantization_loss,
     signs,
+    strangers_loss,
 )
 from trainers.models.seq_autoencoder import ContinuousSeqAutoencoder, SeqAutoencoder
 
@@ -127,6 +128,14 @@ def test_cross_pulls_codes_to_their_neighbors_corners() -> None:
     assert second.grad is not None
     torch.testing.assert_close(first.grad, 2 * (first - signs(second)).detach() / len(first))
     torch.testing.assert_close(second.grad, 2 * (second - signs(first)).detach() / len(first))
+
+
+def test_strangers_are_pushed_apart_up_to_the_margin() -> None:
+    first = torch.tensor([[0.5, -0.5], [1.0, 1.0]])
+    second = torch.tensor([[1.0, 0.25], [-1.0, -1.0]])
+    to_corner, from_corner = 0.25 + 2.25, 0.0 + 1.5625  # of the first two; the others are 8 apart
+    expected = ((3.0 - to_corner) + (3.0 - from_corner)) / 2
+    assert float(strangers_loss(first, second, 3.0)) == pytest.approx(expected)
 
 
 def test_quantization_is_the_squared_distance_from_the_corner() -> None:
@@ -352,14 +361,23 @@ def test_the_continuous_model_has_both_losses_of_codes() -> None:
         of.changed("continuity=sideways")
 
 
+def test_strangers_keep_apart_only_where_neighbors_come_near() -> None:
+    first, second, third = (codes(seed).detach() for seed in (1, 2, 3))
+    found = made()._losses(first, second, third)
+    expected = SMALL.strangers_weight * strangers_loss(first, third, SMALL.strangers_margin)
+    assert float(found["strangers"]) == pytest.approx(float(expected))
+    alone = dataclasses.replace(SMALL, continuity=NONE)
+    assert "strangers" not in made(alone)._losses(first, second, third)
+
+
 def test_the_losses_of_codes_rise_as_asked() -> None:
     of = dataclasses.replace(SMALL, continuity_rise=0.5, quantization_rise=0.0, margin=0.0)
-    model, first, second = made(of), codes(1).detach(), codes(2).detach()
-    begun, halfway, whole = (model._losses(first, second, done) for done in (0.0, 0.25, 0.5))
+    model, first, second, third = made(of), *(codes(seed).detach() for seed in (1, 2, 3))
+    begun, halfway, whole = (model._losses(first, second, third, done) for done in (0.0, 0.25, 0.5))
     assert float(begun["continuity"]) == 0.0
     assert float(halfway["continuity"]) == pytest.approx(float(whole["continuity"]) / 2)
     expected = of.quantization_weight * float(quantization_loss(first))
     assert float(begun["quantization"]) == pytest.approx(expected)
-    later = made(dataclasses.replace(of, quantization_rise=0.5))._losses(first, second, 0.25)
+    later = made(dataclasses.replace(of, quantization_rise=0.5))._losses(first, second, third, 0.25)
     assert float(later["quantization"]) == pytest.approx(expected / 2)
-    assert model._losses(first, second) == model._losses(first, second, 1.0)
+    assert model._losses(first, second, third) == model._losses(first, second, third, 1.0)

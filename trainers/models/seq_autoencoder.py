@@ -9,11 +9,12 @@ all codes near their signs: then a piece is a path through the corners of a cube
 are new paths.
 
 Where report and code differ, we follow the report in having two decoders, with embeddings of
-their own, and in cutting pieces into windows from their first event on; the code in the margin
-that "cross" lets pass, and in its factors' size (the report says 10^-4). Ours: a code is told to
-the decoders at every step and not as the state of a layer of its own, the learning rate falls, the
-factors of the losses of codes rise, and the two parts have an optimizer each, that of the decoder
-of signs with a higher learning rate.
+their own, and in cutting pieces into windows from their first event on; the code in a margin that
+"cross" lets pass, and in the size of the factors (the report says 10^-4). Ours: a code is told to
+the decoders at every step and not as the state of a layer of its own, the factors of the losses of
+codes rise, the two parts have an optimizer each, that of the decoder of signs with a higher
+learning rate, and the loss of neighbors also keeps the codes of strangers apart: a use for the
+third window of a triple, which the source's code draws and leaves unused.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ from trainers.models.generative import (
 from trainers.models.parts.code_walks import RANDOM, THEME, Code, between, walk
 from trainers.models.parts.seq_autoencoder_nets import (
     CROSS,
+    NONE,
     Decoder,
     Encoder,
     SeqAutoencoderHparams,
     continuous_loss,
     quantization_loss,
     signs,
+    strangers_loss,
 )
 
 _AUTOENCODER, _BINARIZED = "autoencoder", "binarized"  # the optimizers
@@ -134,7 +137,8 @@ class SeqAutoencoder(GenerativeModel):
             logits = self.decoder(code, windows)
             logits_of_signs = self.binarized_decoder(signs(code), windows)
         self.seen.copy_(signs(code))
-        metrics = self._losses(code, following, turn.step / turn.num_steps)
+        strangers = following.roll(1, 0)  # what follows in a piece that was drawn beside this one
+        metrics = self._losses(code, following, strangers, turn.step / turn.num_steps)
         reconstruction = _nats(logits, windows).mean()
         binarized = _nats(logits_of_signs, windows).mean()
         loss = reconstruction + sum(metrics.values())
@@ -153,16 +157,22 @@ class SeqAutoencoder(GenerativeModel):
             pairs.append(piece[start : start + length])
         return stacked(pairs, np.int64)
 
-    def _losses(self, code: Tensor, following: Tensor, done: float = 1.0) -> dict[str, Tensor]:
+    def _losses(
+        self, code: Tensor, following: Tensor, strangers: Tensor, done: float = 1.0
+    ) -> dict[str, Tensor]:
         """What is wanted of codes, weighted, where a share of the training is done."""
         of = self.hparams
         apart = continuous_loss(of.continuity, code, following, of.margin)
         continuity = of.continuity_weight * _risen(of.continuity_rise, done)
         quantization = of.quantization_weight * _risen(of.quantization_rise, done)
-        return {
+        found = {
             "continuity": continuity * apart,
             "quantization": quantization * quantization_loss(code),
         }
+        if of.continuity != NONE:
+            near = strangers_loss(code, strangers, of.strangers_margin)
+            found["strangers"] = of.strangers_weight * near
+        return found
 
     def _learn(self, name: str, loss: Tensor, turn: Turn) -> Tensor:
         """One step of an optimizer; returns the length of the gradient."""
@@ -194,7 +204,8 @@ class SeqAutoencoder(GenerativeModel):
         corners = signs(code)
         at = torch.from_numpy(np.flatnonzero(has_next)).to(code.device)
         anywhere = torch.from_numpy(rng.permutation(len(code))).to(code.device)
-        regular = sum(self._losses(code[at], code[at + 1]).values())
+        strangers = code[anywhere][at]
+        regular = sum(self._losses(code[at], code[at + 1], strangers).values())
         return {
             LOSS: reconstruction + float(regular),
             "reconstruction": reconstruction,
@@ -295,7 +306,7 @@ class ContinuousSeqAutoencoder(SeqAutoencoder):
     """The same, with neighboring codes near each other and all codes near their signs."""
 
     defaults: ClassVar[TypedHparams] = dataclasses.replace(
-        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0015
+        SeqAutoencoderHparams(), continuity=CROSS, quantization_weight=0.0145
     )
 
 

@@ -35,6 +35,9 @@ class SeqAutoencoderHparams(TypedHparams):
         0. Drawn to their neighbors at once, codes lose bits before they have said anything; drawn
         to their signs at once, they lose bits not used yet, which shortens distances, too.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
+      strangers_weight: factor of `strangers_loss`, where there is a loss of neighboring codes, from
+        the first step on: without it, codes come near their neighbors by saying less.
+      strangers_margin: squared distance that the codes of any two windows should keep.
       learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
         the last step, of both Adams.
       binarized_rate: times it, the learning rate of the decoder of signs. Its signs change as long
@@ -54,6 +57,8 @@ class SeqAutoencoderHparams(TypedHparams):
         "continuity_rise": (0, 1),
         "quantization_rise": (0, 1),
         "margin": (0, 4096),
+        "strangers_weight": (0, 1e4),
+        "strangers_margin": (0, 4096),
         "learning_rate": (1e-9, 10),
         "binarized_rate": (1e-3, 1e3),
         "clip_norm": (1e-6, 1e6),
@@ -70,14 +75,16 @@ class SeqAutoencoderHparams(TypedHparams):
     num_units: int = 128
     embedding_size: int = 64
     continuity: str = NONE
-    continuity_weight: float = 0.0055
+    continuity_weight: float = 0.0305
     quantization_weight: float = 0.0
     continuity_rise: float = 0.7
-    quantization_rise: float = 0.7
-    margin: float = 4.0
-    learning_rate: float = 0.003
+    quantization_rise: float = 0.06
+    margin: float = 4.8
+    strangers_weight: float = 0.004
+    strangers_margin: float = 12.0
+    learning_rate: float = 0.0015
     binarized_rate: float = 2.0
-    schedule: str = COSINE
+    schedule: str = CONSTANT
     clip_norm: float = 1.0
 
 
@@ -105,6 +112,19 @@ def continuous_loss(kind: str, first: Tensor, second: Tensor, margin: float) -> 
 def _over(first: Tensor, second: Tensor, margin: float) -> Tensor:
     squares = (first - second).square().sum(1)
     return functional.relu(squares - margin).mean()
+
+
+def strangers_loss(first: Tensor, second: Tensor, margin: float) -> Tensor:
+    """Mean of what the codes of two windows by chance lack of a distance, squared.
+
+    From each code to the other's corner, added, as "cross" does with neighbors.
+    """
+    return _under(first, signs(second), margin) + _under(signs(first), second, margin)
+
+
+def _under(first: Tensor, second: Tensor, margin: float) -> Tensor:
+    squares = (first - second).square().sum(1)
+    return functional.relu(margin - squares).mean()
 
 
 def quantization_loss(code: Tensor) -> Tensor:
