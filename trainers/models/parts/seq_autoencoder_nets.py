@@ -36,7 +36,8 @@ class SeqAutoencoderHparams(TypedHparams):
         to their signs at once, they lose bits not used yet, which shortens distances, too.
       margin: squared distance that "hinge" and "cross" let pass; 4 is one bit.
       strangers_weight: factor of `strangers_loss`, where there is a loss of neighboring codes, from
-        the first step on: without it, codes come near their neighbors by saying less.
+        the first step on: without it, codes come near their neighbors by saying less. Strangers
+        are of the same batch; with a batch_size of 1 there are none, so ask for a weight of 0.
       strangers_margin: squared distance that the codes of any two windows should keep.
       learning_rate: of the Adam of encoder and decoder; schedule: "constant", or "cosine" to 0 at
         the last step, of both Adams.
